@@ -19,6 +19,6 @@ pub use code::{Code, Stage};
 pub use diagnostic::{Diagnostic, Diagnostics, Label, Outcome, Severity, Warned, at_more_paths};
 pub use files::{FileId, Files, Position, SourceFile, Span};
 pub use nearest::{field_label, listed, nearest};
-pub use path::Path;
+pub use path::{NotAPath, Path};
 pub use render::{Format, Style, plain, render};
 pub use subject::{MistakeKind, Subject};

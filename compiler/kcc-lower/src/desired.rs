@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_model::{Component, Kind, Name, Run, TargetModel, Until};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{docker::DockerDesired, kubernetes::KubernetesDesired};
 
 /// The desired state of one target.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Desired {
     /// `system.name`.
@@ -16,7 +16,7 @@ pub struct Desired {
     /// The target.
     pub target: Name,
     /// The instance, for an isolated run of the target.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<Name>,
     /// Components by name, with their order and owners.
     pub components: BTreeMap<Name, DesiredComponent>,
@@ -50,7 +50,7 @@ impl Desired {
 }
 
 /// The objects of one engine.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum EngineDesired {
     /// Objects of a Docker engine.
@@ -60,7 +60,7 @@ pub enum EngineDesired {
 }
 
 /// A component as the planner sees it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DesiredComponent {
     /// The owning team.
@@ -70,7 +70,7 @@ pub struct DesiredComponent {
     /// Set for a job, which runs to completion.
     pub job: bool,
     /// Set if no apply starts it, but `kcc start` alone.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub manual: bool,
     /// The states of other components to wait for, without optional needs.
     pub after: BTreeMap<Name, Until>,

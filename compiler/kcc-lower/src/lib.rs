@@ -16,6 +16,7 @@ pub mod kubernetes;
 mod lowered;
 mod lowering;
 pub mod parity;
+mod part;
 pub mod source;
 mod user;
 mod validation;
@@ -23,6 +24,7 @@ mod validation;
 pub use desired::{Desired, DesiredComponent, EngineDesired};
 pub use hash::of_json as content_hash;
 pub use lowered::Lowered;
+pub use part::Part;
 
 use std::mem;
 

@@ -7,11 +7,12 @@ use serde_json::{Map, Value};
 
 use crate::{
     Desired, EngineDesired,
+    docker::Volume,
     source::{ObjectId, Rendered, Sources},
 };
 
 /// The result of lowering one target.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Lowered {
     /// The objects that the engine should hold.
     pub desired: Desired,
@@ -29,14 +30,20 @@ impl Lowered {
                     all.push(self.object("network", name, network.component.as_ref(), network));
                 }
                 for (name, volume) in &docker.volumes {
-                    all.push(self.object("volume", name, volume.component.as_ref(), volume));
+                    // The engine knows no team of a volume.
+                    let shown = Volume {
+                        team: String::new(),
+                        ..volume.clone()
+                    };
+                    all.push(self.object("volume", name, volume.component.as_ref(), &shown));
                 }
                 for (name, image) in &docker.images {
                     all.push(self.object("image", name, Some(&image.component), image));
                 }
                 for (name, container) in &docker.containers {
-                    let mut object =
-                        self.object("container", name, Some(&container.component), container);
+                    let shown = container.configuration();
+                    let component = Some(&container.component);
+                    let mut object = self.object("container", name, component, &shown);
                     let steps = object.value.get_mut("init").and_then(Value::as_array_mut);
                     for step in steps.into_iter().flatten() {
                         step["container"] = without_empty(step["container"].take());

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Autoscaling: a range of replicas and the load that picks a number in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Scale {
     /// Minimum number of replicas.
@@ -28,7 +28,7 @@ impl Scale {
 }
 
 /// The way a new version replaces the old one.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rollout {
     /// The declared strategy; without one the component's kind decides.
@@ -42,7 +42,7 @@ pub struct Rollout {
 }
 
 /// Rollout strategies: `Rolling` runs old and new side by side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Strategy {
@@ -51,7 +51,7 @@ pub enum Strategy {
 }
 
 /// A number of replicas, or a percentage of all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Share {
@@ -88,7 +88,7 @@ impl std::fmt::Display for Share {
 }
 
 /// The disruption budget: limits how many replicas a node drain may evict at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Disruption {
     /// Replicas that have to stay available.
@@ -108,13 +108,13 @@ impl Disruption {
 }
 
 /// Constraints on the nodes a component runs on.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Placement {
     /// The topology to spread replicas over.
     pub spread: Option<Spread>,
     /// The priority class of the pods.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority_class: Option<String>,
     /// Labels that a node must have.
     pub nodes: BTreeMap<String, String>,
@@ -123,7 +123,7 @@ pub struct Placement {
 }
 
 /// The topology to spread replicas over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Spread {
@@ -133,7 +133,7 @@ pub enum Spread {
 }
 
 /// A toleration of a node's taint.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Toleration {
     /// The taint's value; any value if none.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use std::net::{IpAddr, SocketAddr};
 
 use kcc_tree::Path;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     Container, Device, Disruption, EngineTarget, File, Health, Identity, Image, InitStep, Kind,
@@ -18,7 +18,7 @@ use crate::{
     clippy::struct_excessive_bools,
     reason = "each is a switch of its own in the fragments"
 )]
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Component {
     /// The name, which is also the host name.
@@ -28,7 +28,6 @@ pub struct Component {
     /// The owning team.
     pub team: Name,
     /// The path in the model, such as `services.web`.
-    #[serde(skip)]
     pub path: Path,
     /// The main container.
     pub container: Container,
@@ -39,7 +38,7 @@ pub struct Component {
     /// Ports by name.
     pub ports: BTreeMap<Name, Port>,
     /// Further host names under which others reach it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub aliases: Vec<String>,
     /// Needs, by the name of the needed component.
     pub needs: BTreeMap<Name, Need>,
@@ -52,10 +51,10 @@ pub struct Component {
     /// Volumes by name.
     pub volumes: BTreeMap<Name, Volume>,
     /// Set if it uses the network of its machine.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub host_network: bool,
     /// Devices of the machine, by name.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub devices: BTreeMap<Name, Device>,
     /// Files by their path inside the container.
     pub files: BTreeMap<String, File>,
@@ -66,7 +65,7 @@ pub struct Component {
     /// Set if one replica runs on every node instead of a fixed number.
     pub every_node: bool,
     /// Set if no apply starts it, but `kcc start` alone.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub manual: bool,
     /// The way a new version replaces the old one.
     pub rollout: Rollout,
@@ -231,7 +230,7 @@ impl Component {
 }
 
 /// A port.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Port {
     /// The number inside the container.
@@ -241,10 +240,10 @@ pub struct Port {
     /// Publication on the host of a Docker engine.
     pub expose: Expose,
     /// Opens it to everybody outside the system.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub public: bool,
     /// The sidecar that listens on it; none for the main container.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sidecar: Option<Name>,
 }
 
@@ -262,7 +261,7 @@ impl Port {
 }
 
 /// The transport protocol of a port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Protocol {
@@ -271,7 +270,7 @@ pub enum Protocol {
 }
 
 /// Publication of a port on the host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Expose {
     /// Not published.
@@ -304,7 +303,7 @@ impl Expose {
 }
 
 /// A dependency on another component.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Need {
     /// The state the other component has to reach before this one starts.
@@ -319,7 +318,7 @@ pub struct Need {
 }
 
 /// A state of a needed component to wait for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Until {
@@ -329,7 +328,7 @@ pub enum Until {
 }
 
 /// An HTTP route from outside the system.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Route {
     /// The host name.

@@ -5,12 +5,12 @@ use std::{
     fmt::Write,
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{Bytes, Health, MilliCpu, Name};
 
 /// A container that runs to completion before the main one starts.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct InitStep {
     /// The step's name.
@@ -20,7 +20,7 @@ pub struct InitStep {
 }
 
 /// A container of a component.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Container {
     /// The image.
@@ -30,7 +30,7 @@ pub struct Container {
     /// Replacement for the image's arguments.
     pub args: Option<Vec<String>>,
     /// The platform of the image, such as `linux/arm64`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<String>,
     /// The working directory.
     pub working_dir: Option<String>,
@@ -39,7 +39,7 @@ pub struct Container {
     /// The environment, including the variables of needs and outputs.
     pub env: BTreeMap<String, EnvValue>,
     /// The component's volumes with a host path that it mounts, by name.
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub host_paths: BTreeSet<Name>,
     /// Health checks.
     pub health: Health,
@@ -50,7 +50,7 @@ pub struct Container {
 }
 
 /// The origin of an image.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Image {
     /// A reference to an existing image.
@@ -60,7 +60,7 @@ pub enum Image {
 }
 
 /// The inputs of an image build.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Build {
     /// The reference given to the image.
@@ -76,7 +76,7 @@ pub struct Build {
 }
 
 /// The value of an environment variable.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum EnvValue {
     /// Plain text.
@@ -97,7 +97,7 @@ pub enum EnvValue {
 }
 
 /// A fact about a pod that a variable may hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names are those of the language")]
 pub enum PodField {
@@ -149,7 +149,7 @@ impl EnvValue {
 }
 
 /// A piece of a template.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Part {
     /// Plain text.
@@ -174,17 +174,17 @@ pub fn percent_encoded(text: &str) -> String {
 }
 
 /// Resource requests and limits.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names say it")]
 pub struct Resources {
     pub requests: Amounts,
     pub limits: Amounts,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpu: Option<u32>,
 }
 
 /// Amounts of CPU and memory.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names say it")]
 pub struct Amounts {
     pub cpu: Option<MilliCpu>,
@@ -192,7 +192,7 @@ pub struct Amounts {
 }
 
 /// The profile of the Pod Security Standards that a container follows.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Profile {
     /// No root, no privilege escalation, no capabilities except added ones.
@@ -203,7 +203,7 @@ pub enum Profile {
 }
 
 /// The security context of a container.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Security {
     /// The profile that sets the defaults of everything below.

@@ -1,12 +1,12 @@
 //! [`EngineTarget`]: the engine of a target, with its settings.
 
 use kcc_tree::{Engine, schema::Schema};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Millis;
 
 /// The engine that a target is bound to, with its settings.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum EngineTarget {
     /// A Docker engine.
@@ -33,7 +33,7 @@ pub enum EngineTarget {
 }
 
 /// The type of the Services for public ports.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum PublicPorts {
     /// An address of their own, from the cluster's load balancer.

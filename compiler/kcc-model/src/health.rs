@@ -1,11 +1,11 @@
 //! [`Health`]: the probes of a container.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Millis;
 
 /// The probes of a container.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names say it")]
 pub struct Health {
     pub startup: Option<Probe>,
@@ -30,7 +30,7 @@ impl Health {
 }
 
 /// A probe.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Probe {
     /// The check to run.
@@ -46,7 +46,7 @@ pub struct Probe {
 }
 
 /// The check that a probe runs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Check {
     /// A GET request, which succeeds with status 200 to 399.

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{Millis, Name};
 
 /// The kind of a component.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Kind {
     /// Runs as long as the system does.
@@ -29,7 +29,7 @@ pub enum Kind {
 }
 
 /// The run settings of a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Run {
     /// The number of retries after a failure.
@@ -54,7 +54,7 @@ impl Default for Run {
 }
 
 /// The schedule and run settings of a cron job.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Cron {
     /// Five fields, or a macro such as `@daily`; already validated.
@@ -69,7 +69,7 @@ pub struct Cron {
 }
 
 /// The policy for a run that is due while another is still running.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Concurrency {
     /// Lets both run.
@@ -82,7 +82,7 @@ pub enum Concurrency {
 }
 
 /// An output of a backing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Output {
     /// Text in which `$(name)` refers to the output of that name, so that text

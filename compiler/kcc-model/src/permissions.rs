@@ -4,12 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_tree::Path;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{Name, covers};
 
 /// The identity that a component has for the Kubernetes API.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Identity {
     /// The name of the service account; the component's name if none.
@@ -19,7 +19,7 @@ pub struct Identity {
 }
 
 /// Permissions of an identity, with their extent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AccessRule {
     /// The permissions themselves.
@@ -30,7 +30,7 @@ pub struct AccessRule {
 }
 
 /// Permission for every listed verb on every listed resource of every group.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs, reason = "the names are those of Kubernetes")]
 pub struct Permissions {
@@ -58,11 +58,10 @@ impl Permissions {
 }
 
 /// Permission for components to do what none may do by default.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Grant {
     /// The path in the model.
-    #[serde(skip)]
     pub path: Path,
     /// Path patterns of the components it applies to.
     pub to: Vec<String>,

@@ -3,12 +3,12 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use kcc_tree::Path;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::{Bytes, Container, Name, Part};
 
 /// A volume and its mount path.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Volume {
     /// The mount path inside the container.
@@ -16,13 +16,13 @@ pub struct Volume {
     /// The storage behind the volume.
     pub source: VolumeSource,
     /// The mode of the files of a config or secret; the engine's default if none.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<u32>,
     /// Keeps the containers from writing to it.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub read_only: bool,
     /// The propagation of mounts below a host path.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub propagation: Option<Propagation>,
 }
 
@@ -36,7 +36,7 @@ impl Volume {
 }
 
 /// The propagation of mounts that appear below a host path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Propagation {
     /// Mounts of the machine appear in the container.
@@ -46,7 +46,7 @@ pub enum Propagation {
 }
 
 /// A device of the machine that a component uses.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Device {
     /// The path on the machine.
@@ -56,7 +56,7 @@ pub struct Device {
 }
 
 /// The storage behind a volume.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum VolumeSource {
     /// Survives restarts and replacements.
@@ -82,7 +82,7 @@ pub enum VolumeSource {
 }
 
 /// A persistent volume that several components mount.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SharedVolume {
     /// The name.
@@ -90,7 +90,6 @@ pub struct SharedVolume {
     /// The declaring team.
     pub team: Name,
     /// The path in the model.
-    #[serde(skip)]
     pub path: Path,
     /// The size.
     pub size: Bytes,
@@ -101,7 +100,7 @@ pub struct SharedVolume {
 }
 
 /// The access mode of a persistent volume.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names are those of Kubernetes")]
 pub enum Access {
     ReadWriteOnce,
@@ -118,19 +117,19 @@ impl Access {
 }
 
 /// A volume that is removed with its container.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Ephemeral {
     /// Allows executing programs in it.
     pub exec: bool,
     /// The maximum size.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<Bytes>,
     /// The mode of the directory; world-writable if none.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<u32>,
     /// Stored in memory or on disk; the engine's default if none.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<bool>,
 }
 
@@ -146,7 +145,7 @@ impl Default for Ephemeral {
 }
 
 /// A file in a container.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct File {
     /// The content.
@@ -156,7 +155,7 @@ pub struct File {
     #[serde(flatten)]
     pub access: FileAccess,
     /// The directory in `files` that it comes from.
-    #[serde(skip)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub directory: Option<String>,
 }
 
@@ -168,14 +167,14 @@ impl File {
 }
 
 /// The mode and owner of a file in a container.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FileAccess {
     /// The mode; the engine's default if none.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<u32>,
     /// The owning user and group; the container's if none.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<(u32, u32)>,
 }
 
@@ -196,8 +195,15 @@ impl Serialize for Binary {
     }
 }
 
+impl<'de> Deserialize<'de> for Binary {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        STANDARD.decode(text).map(Self).map_err(D::Error::custom)
+    }
+}
+
 /// The content of a file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum FileContent {
     /// Text, inline or read from a `source`.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_lock::Images;
 use kcc_tree::Path;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{Access, Component, EngineTarget, Grant, Name, SharedVolume, Volume, VolumeSource};
 
@@ -26,7 +26,7 @@ pub struct SystemModel {
 }
 
 /// A team.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Team {
     /// The directory of its fragments, relative to the root.
@@ -40,7 +40,7 @@ pub struct Team {
 }
 
 /// The model of one target.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TargetModel {
     /// The target's name.
@@ -48,7 +48,7 @@ pub struct TargetModel {
     /// The target's engine.
     pub engine: EngineTarget,
     /// Set if images are pinned to their digests in `kcc.lock`.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub pin_images: bool,
     /// Path patterns whose dropped fields are accepted, with the reason.
     pub parity_accept: BTreeMap<String, String>,
@@ -93,21 +93,20 @@ impl TargetModel {
 }
 
 /// A Kubernetes object exactly as a fragment declares it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RawObject {
     /// The name in the model.
     pub name: Name,
     /// The declaring team.
     pub team: Name,
     /// The path in the model.
-    #[serde(skip)]
     pub path: Path,
     /// The whole object.
     pub manifest: serde_json::Value,
 }
 
 /// A secret: a reference to a value, never the value.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Secret {
     /// The name.
@@ -115,14 +114,13 @@ pub struct Secret {
     /// The declaring team.
     pub team: Name,
     /// The path in the model.
-    #[serde(skip)]
     pub path: Path,
     /// The provider of the value.
     pub provider: SecretProvider,
 }
 
 /// The provider of a secret's value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum SecretProvider {
     /// Generated once at random and stored by the runtime.
@@ -141,7 +139,7 @@ pub enum SecretProvider {
         /// The key in it.
         key: String,
         /// The key that holds the same value, percent-encoded.
-        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         encoded_key: Option<String>,
     },
     /// A secret of an external store, synced into the cluster by an operator.
@@ -156,7 +154,7 @@ pub enum SecretProvider {
 }
 
 /// Shared configuration data.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Config {
     /// The name.
     pub name: Name,

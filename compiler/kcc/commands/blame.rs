@@ -171,7 +171,7 @@ fn text(answer: &Answer) -> String {
         let targets = targets.join(", ");
         if let Some(field) = &value.field {
             let _ = writeln!(out, "{} = {} in {targets}", field.field, field.rendered);
-            if let Some(why) = field.because {
+            if let Some(why) = &field.because {
                 let _ = writeln!(out, "  set by kcc: {why}");
             }
         }

@@ -1,7 +1,7 @@
 //! [`blame_object`]: the fields of a rendered object, each with the value of the
 //! model that it comes from and the lines behind that value.
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use kcc_diag::nearest;
 use kcc_lower::source::{Rendered, Source};
@@ -28,7 +28,7 @@ pub struct Field {
     pub rendered: serde_json::Value,
     /// The reason why kcc sets it, if it does not come from the model.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub because: Option<&'static str>,
+    pub because: Option<Cow<'static, str>>,
 }
 
 /// A field with the values of the model that it comes from.
@@ -56,7 +56,7 @@ pub fn blame_object(
         let (because, values) = match object.source(&path) {
             Some(Source::Model(paths)) => (None, blame_first(&system.tree, model, &paths)),
             Some(Source::Kcc(why)) => (Some(why), Vec::new()),
-            None => (Some(UNKNOWN_SOURCE), Vec::new()),
+            None => (Some(UNKNOWN_SOURCE.into()), Vec::new()),
         };
         let field = Field {
             field: path.to_string(),

@@ -119,7 +119,7 @@ fn hashes(container: &Container) -> BTreeMap<String, String> {
 /// Returns the fields that are set, by name.
 fn fields(container: &Container) -> BTreeMap<String, Value> {
     let mut out = BTreeMap::new();
-    let Ok(Value::Object(fields)) = serde_json::to_value(container) else {
+    let Ok(Value::Object(fields)) = serde_json::to_value(container.configuration()) else {
         return out;
     };
     for (name, value) in fields {

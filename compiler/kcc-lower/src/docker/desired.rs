@@ -13,22 +13,27 @@ use base64::engine::general_purpose::STANDARD;
 use kcc_model::{
     Build, Device, EnvValue, Ephemeral, FileAccess, IpAddr, Name, Propagation, SecretProvider,
 };
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 /// The objects of one target on a Docker engine, under their full names, which
 /// include system, target and instance.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct DockerDesired {
     /// Networks by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub networks: BTreeMap<String, Network>,
     /// Volumes by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub volumes: BTreeMap<String, Volume>,
     /// Images by reference.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub images: BTreeMap<String, Image>,
     /// Containers by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub containers: BTreeMap<String, Container>,
     /// Secrets that containers refer to, by their name in the model.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub secrets: BTreeMap<Name, SecretProvider>,
     /// The image that checks health in a `compose.yaml`, pinned to its digest; none if
     /// the target does not pin images, or its digest is unknown.
@@ -84,7 +89,7 @@ impl<'a> Uses<'a> {
 }
 
 /// A network.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Network {
     /// The component that is reachable on it; none for components that are not
@@ -95,31 +100,31 @@ pub struct Network {
 }
 
 /// A volume.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Volume {
     /// The component; none for a volume of the system, which components share.
     pub component: Option<Name>,
     /// The owning team.
-    #[serde(skip)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub team: Name,
     /// Labels, including kcc's.
     pub labels: BTreeMap<String, String>,
 }
 
 /// An image, which has to exist before a container uses it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Image {
     /// The alphabetically first component that uses it.
     pub component: Name,
     /// The platform to pull or build it for; the engine's if none.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<String>,
     /// The inputs of its build; without them it is pulled if absent.
     pub build: Option<Build>,
     /// Its digest in `kcc.lock`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locked: Option<String>,
 }
 
@@ -128,7 +133,7 @@ pub struct Image {
     clippy::struct_excessive_bools,
     reason = "each is a switch of the engine's own, and any may be on with any other"
 )]
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Container {
     /// The component.
@@ -140,7 +145,7 @@ pub struct Container {
     /// The arguments; the image's if none.
     pub args: Option<Vec<String>>,
     /// The platform of the image; the engine's if none.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<String>,
     /// The working directory.
     pub working_dir: Option<String>,
@@ -151,35 +156,35 @@ pub struct Container {
     /// Files written into the container before it starts, by path.
     pub files: BTreeMap<String, String>,
     /// Further files, in base64 because they are not text.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub binary_files: BTreeMap<String, String>,
     /// Declared modes and owners of files and secrets, by path.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub access: BTreeMap<String, FileAccess>,
     /// Mounts by path.
     pub mounts: BTreeMap<String, Mount>,
     /// The declared options of mounts, by path.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub mount_options: BTreeMap<String, MountOptions>,
     /// Published ports.
     pub ports: Vec<Publish>,
     /// Networks by name, with the container's aliases on each.
     pub networks: BTreeMap<String, Vec<String>>,
     /// Uses the network of the host instead of networks.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "is_false")]
     pub host_network: bool,
     /// Names that lead to the host, for components that use its network.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub on_host: Vec<String>,
     /// Addresses of host names that no name server knows. Skipped in the hash if
     /// empty, so that containers created before this field existed keep their hash.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub host_aliases: BTreeMap<String, IpAddr>,
     /// The health check.
     pub health: Option<HealthCheck>,
     /// Set if the health check of its image decides whether it is healthy. Not in the
     /// hash: the engine runs that check by itself.
-    #[serde(skip)]
+    #[serde(default, skip_serializing_if = "is_false")]
     pub has_image_health: bool,
     /// The memory limit in bytes.
     pub memory: Option<u64>,
@@ -188,15 +193,15 @@ pub struct Container {
     /// The relative CPU weight; 1024 is one requested core.
     pub cpu_shares: Option<u64>,
     /// The number of GPUs.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpus: Option<u32>,
     /// Devices of the host.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub devices: Vec<Device>,
     /// The restart policy.
     pub restart: Restart,
     /// Set if it is created but not started, since runs are started by hand.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub on_demand: bool,
     /// The grace period in seconds.
     pub stop_timeout: u64,
@@ -204,37 +209,37 @@ pub struct Container {
     pub read_only: bool,
     /// Runs privileged. Skipped in the hash if false, so that containers created
     /// before this field existed keep their hash.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "is_false")]
     pub privileged: bool,
     /// Allows root and keeps the engine's default capabilities; otherwise root is
     /// forbidden and only added capabilities remain. Skipped in the hash if false.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "is_false")]
     pub baseline: bool,
     /// Capabilities added to the profile's.
     pub add_capabilities: Vec<String>,
     /// Capabilities dropped from the default ones.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub drop_capabilities: Vec<String>,
     /// Containers that have to complete before it starts, by name.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<String>,
     /// The patch of the engine's create request. Skipped in the hash if empty, so
     /// that containers created before this field existed keep their hash.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub docker: Option<super::Patch>,
     /// Init steps, which run to completion one by one each time the container is
     /// created, before it starts.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub init: Vec<InitStep>,
     /// The container that it is a sidecar of. It joins that container's network
     /// namespace and is replaced with it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sidecar_of: Option<String>,
     /// Labels of the fragments and of kcc, except the config hash.
     pub labels: BTreeMap<String, String>,
     /// Stops the old container before the new one starts. Not in the hash, since a
     /// running container does not notice.
-    #[serde(skip)]
+    #[serde(default, skip_serializing_if = "is_false")]
     pub recreate: bool,
 }
 
@@ -245,7 +250,7 @@ fn is_false(flag: &bool) -> bool {
 
 /// A container that runs to completion before another one starts and is then
 /// removed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct InitStep {
     /// The name in the model.
@@ -255,7 +260,7 @@ pub struct InitStep {
 }
 
 /// The source of a mount.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Mount {
     /// A volume of the target, by its full name.
@@ -272,14 +277,14 @@ pub enum Mount {
 }
 
 /// The declared options of a mount.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MountOptions {
     /// Keeps the container from writing to it.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "is_false")]
     pub read_only: bool,
     /// The propagation of mounts below it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub propagation: Option<Propagation>,
 }
 
@@ -294,23 +299,36 @@ impl MountOptions {
 }
 
 /// A published port.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Publish {
     /// The number inside the container.
     pub container: u16,
     /// `tcp` or `udp`.
-    pub protocol: &'static str,
+    #[serde(deserialize_with = "protocol")]
+    pub protocol: ProtocolName,
     /// The number on the host. Without one the engine chooses a free port, which
     /// the planner keeps across replacements.
     pub host: Option<u16>,
     /// The address of the host that it is published on; all if none.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<IpAddr>,
 }
 
+/// The name of a protocol. An alias, because serde takes a field of the type itself
+/// for one that borrows from its input.
+type ProtocolName = &'static str;
+
+fn protocol<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ProtocolName, D::Error> {
+    match String::deserialize(deserializer)?.as_str() {
+        "tcp" => Ok("tcp"),
+        "udp" => Ok("udp"),
+        other => Err(D::Error::custom(format!("unknown protocol `{other}`"))),
+    }
+}
+
 /// A health check.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HealthCheck {
     /// The check. The engine can only run commands; kcc runs other checks while it
@@ -327,7 +345,7 @@ pub struct HealthCheck {
 }
 
 /// The restart policy of a container.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Restart {
     /// Restarts it unless it was stopped.
@@ -395,9 +413,25 @@ impl Container {
         }
     }
 
+    /// Returns the configuration of a running container: the fields without those that
+    /// only an apply needs to know.
+    #[must_use]
+    pub fn configuration(&self) -> Self {
+        let step = |step: &InitStep| InitStep {
+            name: step.name.clone(),
+            container: step.container.configuration(),
+        };
+        Self {
+            has_image_health: false,
+            recreate: false,
+            init: self.init.iter().map(step).collect(),
+            ..self.clone()
+        }
+    }
+
     /// Returns the hash that decides whether the container is replaced: the hex
-    /// SHA-256 of the struct as canonical JSON. It does not cover secret values.
+    /// SHA-256 of the configuration as canonical JSON. It does not cover secret values.
     pub fn config_hash(&self) -> String {
-        crate::hash::of_json(self)
+        crate::hash::of_json(&self.configuration())
     }
 }

@@ -3,25 +3,30 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_model::{Build, Name, SecretProvider};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::kind::CLAIM;
 
 /// The objects of one target on a Kubernetes cluster.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct KubernetesDesired {
     /// The kubeconfig context; the current one if none.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub context: Option<String>,
     /// The namespace.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub namespace: String,
     /// Objects in rendering order: by the rank of their kind, namespace first,
     /// then by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub objects: Vec<Object>,
     /// Secrets that kcc creates during an apply and never renders.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<CreatedSecret>,
     /// Images to build.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub builds: Vec<Build>,
     /// The digests that `kcc.lock` has of images that are not pinned, by reference: of
     /// the index and of each platform.
@@ -143,7 +148,7 @@ impl Object {
 }
 
 /// A Kubernetes object with its metadata.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Object {
     /// The API version, such as `apps/v1`.
@@ -166,7 +171,7 @@ pub struct Object {
 
 /// A Secret that kcc creates: generated once at random, or with a value from the
 /// applying user.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CreatedSecret {
     /// The Secret's name in the cluster.
@@ -174,7 +179,7 @@ pub struct CreatedSecret {
     /// The key of its value.
     pub key: String,
     /// Set if it also has the percent-encoded value under [`super::ENCODED_KEY`].
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub encoded: bool,
     /// The provider of the value: generated, or an environment variable, file or
     /// command of the applying user.

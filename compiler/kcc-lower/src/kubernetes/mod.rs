@@ -32,6 +32,7 @@ mod storage;
 mod workload;
 
 pub use desired::*;
+pub(crate) use objects::order;
 pub(crate) use raw_objects::GOVERNING_KINDS;
 pub use secrets::{ENCODED_KEY, GENERATED_KEY};
 

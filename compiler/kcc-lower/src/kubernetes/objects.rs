@@ -62,10 +62,21 @@ impl<'a> Attribution<'a> {
     }
 }
 
+/// The order in which objects are rendered: the rank of the kind, the kind, the name.
+type Order = (usize, String, String);
+
+/// Returns an object's position in the rendering order.
+pub(crate) fn order(object: &Object) -> Order {
+    let mut rendered = kind::RENDERED.iter();
+    let rank = rendered.position(|kind| kind.name == object.kind);
+    let rank = rank.unwrap_or(kind::RENDERED.len());
+    (rank, object.kind.clone(), object.name.clone())
+}
+
 /// The objects so far, by the rank of their kind and by name.
 pub(super) struct Objects<'a> {
     pub(super) namespace: &'a str,
-    pub(super) by_rank: BTreeMap<(usize, String, String), Object>,
+    pub(super) by_rank: BTreeMap<Order, Object>,
 }
 
 impl Objects<'_> {
@@ -101,11 +112,7 @@ impl Objects<'_> {
         path: &Path,
         sources: &Recorder,
     ) {
-        let mut rendered = kind::RENDERED.iter();
-        let rank = rendered.position(|kind| kind.name == object.kind);
-        let rank = rank.unwrap_or(kind::RENDERED.len());
-        let key = (rank, object.kind.clone(), object.name.clone());
-        match self.by_rank.entry(key) {
+        match self.by_rank.entry(order(&object)) {
             Entry::Occupied(_) => lowering.error(
                 Code::LowerNameClash,
                 path,

@@ -177,7 +177,7 @@ impl Recorder {
 
     /// Records why kcc sets a field.
     pub(crate) fn kcc(&self, field: &str, why: &'static str) {
-        self.insert(field, Recorded::Whole(Source::Kcc(why)));
+        self.insert(field, Recorded::Whole(Source::Kcc(why.into())));
     }
 
     /// Restores what an earlier record of the object says about a field.
@@ -299,7 +299,7 @@ mod tests {
             "services.web.labels.part | services.web.labels | services.web"
         );
         let own = Path::of(["metadata", "labels", "acme.example/part"]);
-        assert_eq!(sources.of(&own), Some(Source::Kcc("a reason")));
+        assert_eq!(sources.of(&own), Some(Source::Kcc("a reason".into())));
     }
 
     #[test]

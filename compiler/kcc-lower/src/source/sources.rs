@@ -1,25 +1,28 @@
 //! [`Sources`]: the sources of the fields of one object.
 
-use std::{collections::BTreeMap, ops::Bound};
+use std::{borrow::Cow, collections::BTreeMap, ops::Bound};
 
 use kcc_tree::Path;
+use serde::{Deserialize, Serialize};
 
 /// The source of a field.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Source {
     /// The first of these model paths that a fragment declares.
     Model(Vec<Path>),
     /// Set by kcc; contains the reason.
-    Kcc(&'static str),
+    Kcc(Cow<'static, str>),
 }
 
 /// The sources of the fields of one object, by their path in it. What is recorded
 /// for a field holds for everything below it that has no source of its own.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Sources(BTreeMap<Vec<String>, Recorded>);
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sources(BTreeMap<Path, Recorded>);
 
 /// The record of a field.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) enum Recorded {
     /// A source of the field and of everything below it.
     Whole(Source),
@@ -49,14 +52,14 @@ impl Sources {
     /// Records a field, in place of what was recorded for it and below it.
     pub(super) fn insert(&mut self, field: Vec<String>, recorded: Recorded) {
         self.forget(&field);
-        self.0.insert(field, recorded);
+        self.0.insert(Path(field), recorded);
     }
 
     /// Copies what an earlier record says about a field and what is below it.
     pub(super) fn restore(&mut self, field: &[String], earlier: &Self) {
         let found = earlier.of(&Path(field.to_vec())).map(Recorded::Whole);
         self.forget(field);
-        let above = found.map(|recorded| (field.to_vec(), recorded));
+        let above = found.map(|recorded| (Path(field.to_vec()), recorded));
         let below = earlier.below(field);
         let below = below.map(|(known, recorded)| (known.clone(), recorded.clone()));
         self.0.extend(above.into_iter().chain(below));
@@ -65,15 +68,15 @@ impl Sources {
     fn forget(&mut self, field: &[String]) {
         let below: Vec<_> = self.below(field).map(|(known, _)| known.clone()).collect();
         for known in below {
-            self.0.remove(&known);
+            self.0.remove(&known.0[..]);
         }
     }
 
     /// Returns the records of a field and of what is below it, which are neighbours
     /// in the map.
-    fn below(&self, field: &[String]) -> impl Iterator<Item = (&Vec<String>, &Recorded)> {
+    fn below(&self, field: &[String]) -> impl Iterator<Item = (&Path, &Recorded)> {
         self.0
             .range::<[String], _>((Bound::Included(field), Bound::Unbounded))
-            .take_while(move |(known, _)| known.starts_with(field))
+            .take_while(move |(known, _)| known.0.starts_with(field))
     }
 }

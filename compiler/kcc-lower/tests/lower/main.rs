@@ -9,6 +9,7 @@ mod kubernetes;
 mod kubernetes_data;
 mod ledger;
 mod parity;
+mod parts;
 mod policies;
 mod sources;
 mod strings;
