@@ -1,12 +1,12 @@
 //! [`RecordWriter`]: updates the records of a scope around the execution of a plan.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_lower::{Desired, docker::DockerDesired};
 use kcc_model::{Name, SecretProvider};
 use kcc_plan::{
-    ApplyReport, Error, GeneratedSecrets, Intent, Inventory, InventoryObject, Record, RecordStore,
-    Scope, Unapplied,
+    ApplyReport, Error, GeneratedSecrets, Intent, Inventory, InventoryObject, Options, Record,
+    RecordStore, Scope, Unapplied, revision::Change,
 };
 use kcc_tree::Engine;
 use serde_json::Value;
@@ -33,6 +33,7 @@ pub(crate) struct RecordWriter<'a> {
     pub(crate) removes: bool,
     /// True if only some components of the target are worked on.
     pub(crate) partial: bool,
+    pub(crate) options: &'a Options,
     /// The generated secrets that have a value, and those whose values are lost.
     pub(crate) generated: &'a GeneratedSecrets,
     pub(crate) lost_secrets: BTreeSet<Name>,
@@ -46,10 +47,13 @@ impl RecordStore for RecordWriter<'_> {
     }
 
     async fn begin(&mut self, intent: &Intent) -> Result<(), Error> {
-        self.record.begin(intent).await
+        let change = Change::of(self.scope, self.options, self.removes);
+        // Boxed, because it would be moved, and it is large.
+        Box::pin(self.record.begin(intent, change)).await
     }
 
     fn ended(&mut self, report: &ApplyReport) -> bool {
+        self.record.report(report);
         let before = self.unapplied.clone();
         if !self.removes || report.is_complete() {
             self.unapplied.update(report, self.partial);
@@ -82,8 +86,16 @@ impl RecordStore for RecordWriter<'_> {
             unapplied: self.unapplied.clone(),
             secrets: secrets.map(|(name, _)| name.clone()).collect(),
         };
+        let mut images: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for container in observed.containers.values() {
+            if container.object.ownership != Ownership::Unmanaged {
+                let ids = images.entry(container.image.clone()).or_default();
+                ids.insert(container.image_id.clone());
+            }
+        }
+        self.record.images(images);
         let empty = inventory.objects.is_empty() && inventory.unapplied.is_empty();
-        self.record.end((!empty).then_some(&inventory)).await
+        Box::pin(self.record.end((!empty).then_some(&inventory))).await
     }
 }
 

@@ -646,6 +646,7 @@ impl<'a> Session<'a> {
             unapplied: records.unapplied(),
             removes: false,
             partial: self.options.request.components().is_some(),
+            options: self.options,
             generated,
             lost_secrets: BTreeSet::new(),
         }

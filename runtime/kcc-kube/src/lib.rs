@@ -35,6 +35,7 @@ mod diff;
 mod driver;
 mod exec;
 mod field;
+mod history;
 mod images;
 mod live;
 mod logs;
@@ -58,5 +59,6 @@ mod store;
 mod stuck;
 mod text;
 
+pub use history::record;
 pub use session::{apply, down, exec, logs, plan, plan_recovery, recover, roles, status};
 pub use store::KubeStore;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_lower::{Desired, kubernetes::KubernetesDesired};
 use kcc_model::Name;
-use kcc_plan::{ApplyReport, Error, Intent, Record, RecordStore, Scope};
+use kcc_plan::{ApplyReport, Error, Intent, Options, Record, RecordStore, Scope, revision::Change};
 
 use crate::{
     client::Client,
@@ -27,6 +27,7 @@ pub(crate) struct RecordWriter<'a> {
     pub(crate) removes: bool,
     /// True if only some components of the target are worked on.
     pub(crate) partial: bool,
+    pub(crate) options: &'a Options,
     /// True once the intent of this plan is stored.
     pub(crate) begun: bool,
     /// The addresses of each component after the plan is performed.
@@ -42,10 +43,13 @@ impl RecordStore for RecordWriter<'_> {
 
     async fn begin(&mut self, intent: &Intent) -> Result<(), Error> {
         self.begun = true;
-        self.record.begin(intent).await
+        let change = Change::of(self.scope, self.options, self.removes);
+        // Boxed, because it would be moved, and it is large.
+        Box::pin(self.record.begin(intent, change)).await
     }
 
     fn ended(&mut self, report: &ApplyReport) -> bool {
+        self.record.report(report);
         let unapplied = &mut self.records.inventory.unapplied;
         let before = unapplied.clone();
         if !self.removes || report.is_complete() {
@@ -69,9 +73,8 @@ impl RecordStore for RecordWriter<'_> {
             return Ok(());
         }
         let inventory = observe::inventory(observed, &self.records, created, self.desired.order());
-        self.record
-            .end((!inventory.is_empty()).then_some(&inventory))
-            .await?;
+        let left = (!inventory.is_empty()).then_some(&inventory);
+        Box::pin(self.record.end(left)).await?;
         self.records = Records {
             recorded: true,
             inventory,

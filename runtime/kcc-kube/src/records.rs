@@ -145,6 +145,7 @@ impl Records {
             intent: self.intent.map(|created| Intent {
                 scope: scope.clone(),
                 since: kcc_plan::now(),
+                revision: None,
                 operations: operations(created),
             }),
         }

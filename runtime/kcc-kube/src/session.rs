@@ -577,6 +577,7 @@ impl<'a> Session<'a> {
             records,
             removes,
             partial: self.options.request.components().is_some(),
+            options: self.options,
             begun: false,
             addresses: addresses(observed),
         };

@@ -69,10 +69,12 @@ mod recovery;
 mod report;
 mod reporter;
 mod request;
+pub mod revision;
 mod scope;
 mod secrets;
 mod status;
 mod text;
+mod who;
 
 pub use address::Address;
 pub use builder::PlanBuilder;
@@ -110,3 +112,4 @@ pub use request::{Prune, RESTART, Request, START, not_running, outdated};
 pub use scope::Scope;
 pub use secrets::{GeneratedSecrets, Redaction, Secrets, generate as random_secret};
 pub use status::{ComponentStatus, State, StatusReport};
+pub use who::{Job, Who};

@@ -10,7 +10,7 @@ use std::{
 
 use serde::Serialize;
 
-use crate::{Error, Operation, Origins, Plan, PlanFile, Prune, Request};
+use crate::{Error, Operation, Origins, Plan, PlanFile, Prune, Request, revision::RevisionSource};
 
 /// The settings of one command. The libraries read no environment themselves:
 /// all they may know of it is in here.
@@ -39,6 +39,10 @@ pub struct Options {
     /// The fields to take over from other field managers, as in
     /// [`Conflict::field`](crate::Conflict::field) or as model paths.
     pub take: BTreeSet<String>,
+    /// The desired state as a revision records it. Without it no revision is written.
+    pub revisions: Option<Arc<dyn RevisionSource>>,
+    /// The message of the revision.
+    pub message: Option<String>,
     /// The origins of desired values. Without it every value counts as set by a
     /// fragment.
     pub origins: Option<Arc<dyn Origins>>,

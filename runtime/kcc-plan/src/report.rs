@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use kcc_diag::Code;
 use kcc_model::Name;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{Address, Scope};
 
 /// The effect of an apply on a component.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Outcome {
     /// It was already as desired.
@@ -114,7 +114,8 @@ pub struct ApplyReport {
 }
 
 /// Components by outcome.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 #[allow(missing_docs, reason = "the names are those of the outcomes")]
 pub struct Totals {
     pub created: usize,

@@ -80,7 +80,7 @@ impl Blob {
 }
 
 /// Describes a record that was changed or removed in part.
-pub(super) fn damaged(why: &str) -> Error {
+pub(crate) fn damaged(why: &str) -> Error {
     Error::new(
         Code::StateDamaged,
         format!("the target's record is damaged: {why}"),

@@ -31,6 +31,9 @@ pub(super) struct Head {
     pub(super) inventory: Option<Digest>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) intent: Option<Digest>,
+    /// The revisions. It may be long, and the head is replaced every few seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) history: Option<Digest>,
 }
 
 impl Default for Head {
@@ -41,6 +44,7 @@ impl Default for Head {
             lock: None,
             inventory: None,
             intent: None,
+            history: None,
         }
     }
 }
@@ -79,7 +83,8 @@ impl Head {
         }
     }
 
-    /// Returns true if there is nothing to remember.
+    /// Returns true if there is nothing to remember. A history by itself is nothing: with
+    /// the last object goes the record.
     pub(super) fn is_empty(&self) -> bool {
         self.inventory.is_none() && self.intent.is_none()
     }

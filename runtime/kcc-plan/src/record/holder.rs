@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use kcc_diag::Code;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Options, random_secret};
+use crate::{Error, Options, random_secret, who::Who};
 
 /// The process that holds the lock of a scope.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,14 +117,7 @@ fn start(number: u32) -> Option<u64> {
 }
 
 fn who(options: &Options) -> String {
-    let user = options.var("USER").or_else(|| options.var("LOGNAME"));
-    let host = fs::read_to_string("/proc/sys/kernel/hostname").ok();
-    let host = host
-        .as_deref()
-        .map(str::trim)
-        .filter(|host| !host.is_empty())
-        .or_else(|| options.var("HOSTNAME"))
-        .or_else(|| options.var("COMPUTERNAME"));
+    let Who { user, host, .. } = Who::of(options);
     let mut text = format!("process {}", std::process::id());
     if let Some(user) = user {
         text = format!("{text} of {user}");

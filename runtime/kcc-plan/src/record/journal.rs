@@ -21,6 +21,9 @@ pub struct Intent {
     pub scope: Scope,
     /// The start, in seconds since 1970.
     pub since: u64,
+    /// The revision that the apply brings about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<u64>,
     /// The planned operations.
     pub operations: Vec<Operation>,
 }
@@ -31,6 +34,7 @@ impl Intent {
         Self {
             scope: plan.scope.clone(),
             since,
+            revision: None,
             operations: plan
                 .operations()
                 .map(|operation| Operation {

@@ -20,6 +20,7 @@ mod record;
 mod store;
 
 pub use blob::Blob;
+pub(crate) use blob::damaged;
 pub use fence::Fence;
 pub use folder::FolderStore;
 pub use journal::{Intent, Inventory, InventoryObject, Unapplied, now};

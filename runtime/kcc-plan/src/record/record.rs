@@ -6,8 +6,15 @@
 //! A lock ends by the store's clock, which all commands share. The holder stops earlier:
 //! its [`Fence`] closes while there is time left.
 
-use std::{convert::Infallible, future::Future, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    convert::Infallible,
+    future::Future,
+    sync::{self, MutexGuard, PoisonError},
+    time::Duration,
+};
 
+use jiff::Timestamp;
 use kcc_diag::Code;
 use kcc_lock::Digest;
 use serde::{Serialize, de::DeserializeOwned};
@@ -23,7 +30,12 @@ use super::{
     holder::Holder,
 };
 use crate::{
-    Blob, Cancel, Error, Event, Intent, Options, Reporter, Silent, Store, StoredHead, Swap, Version,
+    ApplyReport, Blob, Cancel, Error, Event, Intent, Options, Reporter, Scope, Silent, Store,
+    StoredHead, Swap, Version,
+    revision::{
+        self, Change, Clocks, FoundRevision, History, HistoryNow, RecordedOutcome, Revision,
+        RevisionId,
+    },
 };
 
 /// The part of a lease in which the holder begins calls; they end in the rest of it.
@@ -43,6 +55,18 @@ pub struct Record<S> {
     rebuilds: bool,
     /// The head that this command wrote last, while it holds the lock.
     held: Mutex<Option<Held>>,
+    /// The history with the entry that this command added.
+    recording: sync::Mutex<Option<Recording>>,
+}
+
+/// A history with the entry of a command that has begun.
+#[derive(Debug, Clone)]
+struct Recording {
+    history: History,
+    /// The number of the entry.
+    number: u64,
+    /// The outcome of the command, once it has ended.
+    outcome: Option<RecordedOutcome>,
 }
 
 #[derive(Debug, Clone)]
@@ -89,6 +113,7 @@ impl<S: Store> Record<S> {
             fence,
             rebuilds: false,
             held: Mutex::new(None),
+            recording: sync::Mutex::new(None),
         }
     }
 
@@ -212,10 +237,83 @@ impl<S: Store> Record<S> {
         result
     }
 
-    /// Stores an intent. Call it under the lock, before the first mutation.
-    pub async fn begin(&self, intent: &Intent) -> Result<(), Error> {
-        let digest = self.store_value(intent).await?;
-        self.write(|head| head.intent = Some(digest)).await
+    /// Stores an intent, and the revision that it brings about. Call it under the lock,
+    /// before the first mutation.
+    pub async fn begin(&self, intent: &Intent, change: Change) -> Result<(), Error> {
+        self.fence.check()?;
+        let (recording, mut blobs) = match change {
+            // A restart does not need the history, which may be damaged.
+            Change::None => (None, Vec::new()),
+            change => {
+                let (recording, blobs) = self.add_entry(change).await?;
+                (Some(recording), blobs)
+            }
+        };
+        let history = recording.as_ref().map(|recording| recording.history.blob());
+        let digest = history.as_ref().map(|blob| blob.digest().clone());
+        let intent = value(&Intent {
+            revision: recording.as_ref().map(|recording| recording.number),
+            ..intent.clone()
+        });
+        let intent_digest = intent.digest().clone();
+        blobs.extend(history);
+        blobs.push(intent);
+        self.fence.check()?;
+        self.store.put(&blobs).await?;
+        self.write(|head| {
+            head.intent = Some(intent_digest);
+            head.history = digest.or(head.history.take());
+        })
+        .await?;
+        *self.recording() = recording;
+        Ok(())
+    }
+
+    /// Adds a change to the history. Returns also the blobs of a new revision.
+    async fn add_entry(&self, change: Change) -> Result<(Recording, Vec<Blob>), Error> {
+        let mut history = self.own_history().await?;
+        let started = self.clocks().await?;
+        let mut blobs = Vec::new();
+        match change {
+            Change::None => {}
+            Change::Removal(removal) => history.remove(started, removal),
+            Change::Revision(new) => {
+                let written = revision::write(&self.store, &history, *new, started).await?;
+                blobs = written.blobs;
+                history.entries.push(written.entry);
+            }
+        }
+        history.trim(self.store.retained());
+        let recording = Recording {
+            number: history.last().map_or(0, |entry| entry.number),
+            history,
+            outcome: None,
+        };
+        Ok((recording, blobs))
+    }
+
+    /// Takes the report of the command that has begun, which [`Record::end`] adds to its
+    /// entry in the history.
+    pub fn report(&self, report: &ApplyReport) {
+        if let Some(recording) = &mut *self.recording() {
+            recording.outcome = Some(RecordedOutcome::new(recording.number, report));
+        }
+    }
+
+    /// Takes the identities of the images that run after the command that has begun, by
+    /// reference.
+    pub fn images(&self, images: BTreeMap<String, BTreeSet<String>>) {
+        let mut recording = self.recording();
+        let outcome = recording.as_mut();
+        if let Some(outcome) = outcome.and_then(|recording| recording.outcome.as_mut()) {
+            outcome.images = images;
+        }
+    }
+
+    fn recording(&self) -> MutexGuard<'_, Option<Recording>> {
+        self.recording
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Stores an inventory, unless there is nothing to say, and removes the intent. Call
@@ -225,15 +323,173 @@ impl<S: Store> Record<S> {
             Some(inventory) => Some(self.store_value(inventory).await?),
             None => None,
         };
-        let retained: Vec<_> = inventory.iter().cloned().collect();
+        let recording = self.recording().take();
+        let history = match recording {
+            Some(recording) => Box::pin(self.ended(recording)).await.map(Some),
+            None if self.rebuilds => Box::pin(self.rebuild_history()).await.map(Some),
+            None => self.own_history().await.map(Some),
+        };
+        // A history that is damaged stays as it is, with every blob.
+        let history = match history {
+            Err(error) if error.code == Code::StateDamaged => None,
+            history => history?,
+        };
+        let blob = history.as_ref().map(History::blob);
+        let mut digest = None;
+        if let (Some(blob), Some(history)) = (blob, &history)
+            && !history.entries.is_empty()
+        {
+            digest = Some(blob.digest().clone());
+            self.fence.check()?;
+            self.store.put(&[blob]).await?;
+        }
+        let mut retained: BTreeSet<_> = inventory.iter().chain(&digest).cloned().collect();
         self.write(|head| {
             head.inventory = inventory;
             head.intent = None;
+            head.history = digest.or(head.history.take());
         })
         .await?;
-        // A blob that cannot be removed harms nobody, and the next apply tries again.
-        let _ = self.retain(&retained).await;
+        if let Some(history) = history {
+            retained.extend(history.blobs().cloned());
+            // A blob that cannot be removed harms nobody, and the next apply tries again.
+            let _ = self.retain(&retained).await;
+        }
         Ok(())
+    }
+
+    /// Adds the result of a command to its entry. Without a report it stays open.
+    async fn ended(&self, recording: Recording) -> Result<History, Error> {
+        let Recording {
+            mut history,
+            number,
+            outcome,
+        } = recording;
+        let entry = history.get_mut(number);
+        if let (Some(entry), Some(outcome)) = (entry, outcome) {
+            let details = outcome.blob();
+            entry.ended = Some(self.clocks().await?);
+            entry.result = Some(outcome.result(details.digest()));
+            self.fence.check()?;
+            self.store.put(&[details]).await?;
+        }
+        Ok(history)
+    }
+
+    /// Returns the time by the clocks of this machine and of the store.
+    async fn clocks(&self) -> Result<Clocks, Error> {
+        Ok(Clocks {
+            client: Timestamp::now(),
+            engine: self.store.now().await?,
+        })
+    }
+
+    /// Reads the history of the head that this command wrote last.
+    async fn own_history(&self) -> Result<History, Error> {
+        let held = self.held.lock().await;
+        let digest = held.as_ref().and_then(|held| held.head.history.clone());
+        drop(held);
+        match digest {
+            None => Ok(History::default()),
+            Some(digest) => match self.store.get(&digest).await? {
+                Some(blob) => History::parse(&blob),
+                None => Err(damaged("its history is not there")),
+            },
+        }
+    }
+
+    /// Reads the history.
+    pub async fn history(&self) -> Result<HistoryNow, Error> {
+        let mut before = self.store.head().await?;
+        for _ in 0..READS {
+            let Some(digest) = self.parse(&before)?.history else {
+                return self.at_present(&before, History::default()).await;
+            };
+            if let Some(blob) = self.store.get(&digest).await? {
+                return self.at_present(&before, History::parse(&blob)?).await;
+            }
+            // Another command may have removed it after it wrote the next head.
+            let now = self.store.head().await?;
+            if now == before {
+                break;
+            }
+            before = now;
+        }
+        Err(damaged("its history is not there"))
+    }
+
+    async fn at_present(&self, head: &StoredHead, history: History) -> Result<HistoryNow, Error> {
+        Ok(HistoryNow {
+            history,
+            runs: self.holder(head).await?.is_some(),
+            now: self.store.now().await?,
+        })
+    }
+
+    /// Reads the revision that a user names, and the one before it if that is retained.
+    pub async fn revision(&self, scope: &Scope, id: RevisionId) -> Result<FoundRevision, Error> {
+        let history = self.history().await?;
+        let entry = history.history.find(id, scope, history.now)?.clone();
+        let missing = || damaged("a revision has no manifest");
+        let revision = Revision::load(&self.store, entry.manifest().ok_or_else(missing)?).await?;
+        let outcome = match &entry.result {
+            Some(result) => Some(revision::load_outcome(&self.store, entry.number, result).await?),
+            None => None,
+        };
+        let number = revision.manifest.parent.as_ref().map(|(number, _)| *number);
+        let parent = number.and_then(|number| history.history.get(number)?.manifest());
+        let parent = match parent {
+            Some(parent) => Some(Revision::load(&self.store, parent).await?),
+            None => None,
+        };
+        Ok(FoundRevision {
+            history,
+            entry,
+            revision,
+            parent,
+            outcome,
+        })
+    }
+
+    /// Reads the history of the revisions that changed a component.
+    pub async fn history_of(&self, component: &str) -> Result<HistoryNow, Error> {
+        let mut now = self.history().await?;
+        let mut before: Option<&Digest> = None;
+        let mut changed = BTreeSet::new();
+        for entry in &now.history.entries {
+            let Some(manifest) = entry.manifest() else {
+                continue;
+            };
+            let known = entry
+                .changes()
+                .and_then(|changes| changes.components.as_ref());
+            let is_changed = if let Some(names) = known {
+                names.contains(component)
+            } else {
+                let hash = revision::hash_of(&self.store, manifest, component).await?;
+                let old = match before {
+                    Some(before) => revision::hash_of(&self.store, before, component).await?,
+                    None => None,
+                };
+                hash != old
+            };
+            before = Some(manifest);
+            if is_changed {
+                changed.insert(entry.number);
+            }
+        }
+        let entries = &mut now.history.entries;
+        entries.retain(|entry| changed.contains(&entry.number));
+        Ok(now)
+    }
+
+    /// Reads the history from the revisions in the store, whatever the head says.
+    async fn rebuild_history(&self) -> Result<History, Error> {
+        let known = match self.own_history().await {
+            Err(error) if error.code != Code::StateDamaged => return Err(error),
+            known => known.unwrap_or_default(),
+        };
+        revision::rebuild(&self.store, known).await
     }
 
     /// Stores an inventory under the lock, which it takes, unless another command has
@@ -262,7 +518,7 @@ impl<S: Store> Record<S> {
 
     /// Removes all blobs but these. What a command stores that has taken the lock over is
     /// safe: the fence is closed by then.
-    async fn retain(&self, retained: &[Digest]) -> Result<(), Error> {
+    async fn retain(&self, retained: &BTreeSet<Digest>) -> Result<(), Error> {
         for digest in self.store.blobs().await? {
             if !retained.contains(&digest) {
                 self.fence.check()?;
@@ -289,8 +545,7 @@ impl<S: Store> Record<S> {
 
     async fn store_value<T: Serialize>(&self, value: &T) -> Result<Digest, Error> {
         self.fence.check()?;
-        // Plain structs with text keys always serialise.
-        let blob = Blob::new(serde_json::to_vec(value).unwrap_or_default());
+        let blob = self::value(value);
         let digest = blob.digest().clone();
         self.store.put(&[blob]).await?;
         Ok(digest)
@@ -383,7 +638,7 @@ impl<S: Store> Record<S> {
         if let Some(held) = held.take() {
             let mut next = held.head.clone();
             next.lock = None;
-            let empty = next.is_empty() && self.retain(&[]).await.is_ok();
+            let empty = next.is_empty() && self.retain(&BTreeSet::new()).await.is_ok();
             let _ = self.replace(&held, (!empty).then_some(&next)).await;
         }
         self.fence.open();
@@ -465,6 +720,12 @@ impl<S: Store> Record<S> {
             }
         }
     }
+}
+
+/// Returns the blob of a value.
+fn value<T: Serialize>(value: &T) -> Blob {
+    // Plain structs with text keys always serialise.
+    Blob::new(serde_json::to_vec(value).unwrap_or_default())
 }
 
 /// The outcome of replacing a head.

@@ -36,6 +36,11 @@ pub trait Store {
         next: Option<&[u8]>,
     ) -> impl Future<Output = Result<Swap, Error>>;
 
+    /// Returns the number of revisions that the store retains.
+    fn retained(&self) -> usize {
+        50
+    }
+
     /// Returns the time by the clock that all users of the store share.
     fn now(&self) -> impl Future<Output = Result<Timestamp, Error>>;
 }

@@ -9,7 +9,7 @@ use kcc_diag::Code;
 use kcc_lock::Digest;
 use kcc_plan::{
     Blob, Cancel, Error, Fence, Intent, Options, Record, Scope, Silent, Snapshot, Store,
-    StoredHead, Swap, Version,
+    StoredHead, Swap, Version, revision::Change,
 };
 use serde_json::{Value, json};
 
@@ -190,7 +190,7 @@ async fn one_command_at_a_time_changes_the_record(tested: &impl TestedStore) {
             let count = before
                 .inventory
                 .map_or(0, |value| value["count"].as_u64().unwrap());
-            record.begin(&intent()).await?;
+            record.begin(&intent(), Change::None).await?;
             record.end(Some(&json!({"count": count + 1}))).await?;
             inside.set(inside.get() - 1);
             Ok(())
@@ -213,6 +213,7 @@ fn intent() -> Intent {
             instance: None,
         },
         since: 7,
+        revision: None,
         operations: Vec::new(),
     }
 }
@@ -229,7 +230,7 @@ async fn a_holder_that_was_overtaken_cannot_write(tested: &impl TestedStore) {
     let paused = record(tested.connect().await);
     let other = record(Later(tested.connect().await));
     let held = locked(&paused, async {
-        paused.begin(&intent()).await?;
+        paused.begin(&intent(), Change::None).await?;
         // For the other one the lease is long over.
         let done = locked(&other, async {
             let found: Snapshot<Value> = other.read().await?;
@@ -239,7 +240,7 @@ async fn a_holder_that_was_overtaken_cannot_write(tested: &impl TestedStore) {
             other.end(Some(&json!({"by": "other"}))).await
         });
         done.await?;
-        let late = paused.begin(&intent()).await.unwrap_err();
+        let late = paused.begin(&intent(), Change::None).await.unwrap_err();
         assert_eq!(late.code, Code::ApplyLockLost);
         Ok(())
     });
@@ -269,7 +270,7 @@ async fn every_call_may_be_lost(tested: &impl TestedStore) {
             let faulty = record(store);
             let (before, after) = (number - 1, number);
             let done = locked(&faulty, async {
-                faulty.begin(&intent()).await?;
+                faulty.begin(&intent(), Change::None).await?;
                 faulty.end(Some(&json!({"number": after}))).await
             });
             let done = done.await;

@@ -2,6 +2,7 @@
 
 use kcc_diag::Code;
 use kcc_model::{Check, EnvValue};
+use kcc_plan::revision::Change;
 use kcc_test_engines::store::locked;
 
 use super::{chain, literal};
@@ -93,7 +94,8 @@ pub(super) async fn a_killed_apply_is_completed_by_the_next(sandbox: &Sandbox) {
         .unwrap();
     let intent = kcc_plan::Intent::of(&plan, 1);
     let record = sandbox.record().await;
-    locked(&record, record.begin(&intent)).await.unwrap();
+    let begun = Box::pin(record.begin(&intent, Change::None));
+    locked(&record, begun).await.unwrap();
     let labels: Vec<_> = desired
         .container("cart")
         .labels
