@@ -52,3 +52,7 @@ bench:
 # Compare applies with those of docker-compose and kubectl, on real engines (needs root).
 bench-apply:
     KCC_E2E_DOCKER=1 KCC_E2E_KUBE=1 cargo bench --bench apply
+
+# Measure what a revision costs at a thousand services.
+bench-revision:
+    cargo bench --bench revision

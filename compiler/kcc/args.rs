@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum, ValueHint};
 use kcc_cue::Limits;
 use kcc_diag::Format;
 use kcc_model::{Bytes, Millis, is_label};
+use kcc_plan::revision::{RevisionId, Time};
 
 use crate::completion;
 
@@ -122,6 +123,36 @@ pub struct System {
     pub dir: Option<PathBuf>,
 }
 
+/// Parses a revision: its number, or `@` and a time.
+pub fn revision(text: &str) -> Result<RevisionId, String> {
+    let expected =
+        "expected a number such as `7`, or a time such as `@-2h` or `@2026-11-30T12:00:00Z`";
+    let id = match text.strip_prefix('@') {
+        Some(time) => time_of(time).map(RevisionId::At),
+        None => text.parse().ok().map(RevisionId::Number),
+    };
+    id.ok_or_else(|| expected.to_owned())
+}
+
+/// Parses a time: RFC 3339, a date (its beginning in UTC), or a duration before now.
+pub fn time(text: &str) -> Result<Time, String> {
+    let expected = "expected a time such as `-2h`, `-3d`, `2026-11-30` or `2026-11-30T12:00:00Z`";
+    time_of(text).ok_or_else(|| expected.to_owned())
+}
+
+fn time_of(text: &str) -> Option<Time> {
+    let Some(ago) = text.strip_prefix('-') else {
+        let date = format!("{text}T00:00:00Z");
+        let time = text.parse().or_else(|_| date.parse());
+        return time.ok().map(Time::Point);
+    };
+    let millis = match ago.strip_suffix('d') {
+        Some(days) => days.parse::<u64>().ok()?.checked_mul(24 * 60 * 60 * 1000)?,
+        None => Millis::parse(ago).ok()?.0,
+    };
+    Some(Time::Ago(Duration::from_millis(millis)))
+}
+
 /// The single target to work on, or an instance of it.
 #[derive(Debug, Clone, Args)]
 pub struct ScopeArgs {
@@ -145,5 +176,24 @@ impl LockArgs {
     /// Returns the time to wait.
     pub fn timeout(&self) -> Duration {
         Duration::from_millis(self.lock_timeout.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_revisions_and_times() {
+        let hours = |hours| RevisionId::At(Time::Ago(Duration::from_hours(hours)));
+        assert_eq!(revision("7"), Ok(RevisionId::Number(7)));
+        assert_eq!(revision("@-2h"), Ok(hours(2)));
+        assert_eq!(revision("@-3d"), Ok(hours(72)));
+        let midnight = "2026-11-30T00:00:00Z".parse().unwrap();
+        assert_eq!(time("2026-11-30"), Ok(Time::Point(midnight)));
+        assert_eq!(time("2026-11-30T01:00:00+01:00"), Ok(Time::Point(midnight)));
+        for text in ["", "@", "-1", "HEAD~1", "@yesterday", "@-3w", "@2026-13-01"] {
+            assert!(revision(text).is_err(), "{text}");
+        }
     }
 }

@@ -7,9 +7,9 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use crate::commands::{
     CommandResult, apply::Apply, blame::Blame, check::Check, complete::Complete,
     completions::Completions, diff::Diff, down::Down, exec::Exec, explain::Explain, fmt::Fmt,
-    graph::Graph, init::Init, lock::Lock, logs::Logs, man::Man, model::Model, parity::Parity,
-    plan::Plan, rbac::Rbac, recover::Recover, render::Render, restart::Restart, run::Run,
-    start::Start, status::Status, stop::Stop, wait::Wait,
+    graph::Graph, history::History, init::Init, lock::Lock, logs::Logs, man::Man, model::Model,
+    parity::Parity, plan::Plan, rbac::Rbac, recover::Recover, render::Render, restart::Restart,
+    rollback::Rollback, run::Run, show::Show, start::Start, status::Status, stop::Stop, wait::Wait,
 };
 use crate::{args::Global, context::Context, overrides, printer::Stdout};
 
@@ -59,6 +59,9 @@ pub enum Command {
     Run(Run),
     Down(Down),
     Recover(Recover),
+    History(History),
+    Show(Show),
+    Rollback(Rollback),
     Rbac(Rbac),
     Explain(Explain),
     Completions(Completions),
@@ -109,6 +112,9 @@ impl Command {
             Self::Run(command) => command.run(context),
             Self::Down(command) => command.run(context),
             Self::Recover(command) => command.run(context),
+            Self::History(command) => command.run(context),
+            Self::Show(command) => command.run(context),
+            Self::Rollback(command) => command.run(context),
             Self::Rbac(command) => command.run(context),
             Self::Explain(command) => command.run(context),
             Self::Completions(command) => command.run(context, &mut Cli::command()),

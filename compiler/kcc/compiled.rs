@@ -10,7 +10,7 @@ use kcc_tree::ConfigTree;
 use crate::{
     failure::{Diagnosis, Failure},
     load::Root,
-    provenance::FragmentOrigins,
+    provenance::{FragmentOrigins, FragmentRecord},
 };
 
 /// One target, from its fragments to its desired state.
@@ -41,6 +41,18 @@ impl Compiled {
     /// Returns the origins of the values in the desired objects.
     pub fn origins(&self) -> FragmentOrigins {
         FragmentOrigins::new(self.tree.clone(), self.lowered.clone())
+    }
+
+    /// Returns the desired state with its provenance, as a revision records it.
+    pub fn record(&self) -> FragmentRecord {
+        let (model, lowered) = (self.model.clone(), self.lowered.clone());
+        FragmentRecord::new(self.root.clone(), self.tree.clone(), model, lowered)
+    }
+
+    /// Returns the target with another desired state, which its fragments do not have.
+    #[must_use]
+    pub fn with(self, lowered: Arc<Lowered>) -> Self {
+        Self { lowered, ..self }
     }
 
     /// Turns an error of an engine into a failure. Secrets without a value and

@@ -14,6 +14,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
+    slice,
     sync::Arc,
 };
 
@@ -288,6 +289,36 @@ pub fn compile_scope(
     compile_instance(context, dir, &scope.target, scope.instance.as_deref())
 }
 
+/// Finds the scope of a target, and the engine that it is on, without asking whether the
+/// fragments are right: what was applied before does not depend on them. The desired
+/// state has no component.
+pub fn locate(context: &Context, scope: &args::ScopeArgs) -> Result<Compiled, Failure> {
+    let settings = &context.settings;
+    let targets = Targets::of(slice::from_ref(&scope.target));
+    let loaded = load(settings, None)?;
+    let evaluated = evaluate(&loaded, settings, &targets, false)?;
+    let Evaluated {
+        tree, found, known, ..
+    } = evaluated;
+    let mut model = CheckedModel::without_components(&tree);
+    if !model.targets.contains_key(&scope.target) {
+        if found.has_errors() {
+            let diagnosis = Diagnosis::of(&tree, loaded.root.shown(), found);
+            return Err(failed(diagnosis, loaded.sources.problems.is_environment()));
+        }
+        return Err(no_target(&scope.target, &known));
+    }
+    model = overrides::apply(model, settings)?;
+    let system = Examined {
+        root: loaded.root,
+        tree,
+        model: Arc::new(model),
+        schema: Vec::new(),
+        warnings: Diagnostics::new(),
+    };
+    lowered(context, system, &scope.target, scope.instance.as_deref())
+}
+
 fn compile_instance(
     context: &Context,
     dir: Option<&Path>,
@@ -295,7 +326,17 @@ fn compile_instance(
     instance: Option<&str>,
 ) -> Result<Compiled, Failure> {
     let targets = Targets::of(&[target.to_owned()]);
-    let mut system = examined(&context.settings, dir, &targets, false)?;
+    let system = examined(&context.settings, dir, &targets, false)?;
+    lowered(context, system, target, instance)
+}
+
+/// Lowers one target of a system, or an instance of it; writes warnings to stderr.
+fn lowered(
+    context: &Context,
+    mut system: Examined,
+    target: &str,
+    instance: Option<&str>,
+) -> Result<Compiled, Failure> {
     let of_worktree = (instance == Some(args::AUTO)).then(|| {
         let variables = &context.settings.environment.variables;
         let user = variables.get("USER").map_or("", String::as_str);

@@ -16,7 +16,8 @@ use kcc_lock::Digest;
 use kcc_lower::EngineDesired;
 use kcc_plan::{
     ApplyReport, Cancel, Error, ExecOptions, ExecOutput, ExecStreams, LogLine, LogOptions,
-    LogReport, Options, Plan, Recovery, Reporter, StatusReport,
+    LogReport, Options, Plan, Recovery, Reporter, Scope, StatusReport,
+    revision::{FoundRevision, HistoryNow, RevisionId},
 };
 use tokio::signal;
 
@@ -34,6 +35,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 pub fn options(context: &Context, compiled: &Compiled) -> Options {
     Options {
         origins: Some(Arc::new(compiled.origins())),
+        revisions: Some(Arc::new(compiled.record())),
         ..image_options(context, &compiled.root)
     }
 }
@@ -226,6 +228,47 @@ pub fn down(
 /// Finds the objects that kcc created in a target, recorded or not.
 pub fn find_recoverable(compiled: &Compiled, options: &Options) -> Result<Recovery, Failure> {
     run(compiled, engine!(compiled: plan_recovery(options)))
+}
+
+/// Calls a method of a target's record.
+macro_rules! record {
+    ($compiled:ident, $options:ident: $method:ident($($argument:expr),*)) => {
+        async {
+            let desired = $compiled.desired();
+            match desired.engine {
+                EngineDesired::Docker(_) => {
+                    let record = kcc_docker::record(desired, $options).await?;
+                    record.$method($($argument),*).await
+                }
+                EngineDesired::Kubernetes(_) => {
+                    let record = kcc_kube::record(desired, $options).await?;
+                    record.$method($($argument),*).await
+                }
+            }
+        }
+    };
+}
+
+/// Reads the revisions of a target; with a component those that changed it.
+pub fn history(
+    compiled: &Compiled,
+    options: &Options,
+    component: Option<&str>,
+) -> Result<HistoryNow, Failure> {
+    match component {
+        Some(component) => run(compiled, record!(compiled, options: history_of(component))),
+        None => run(compiled, record!(compiled, options: history())),
+    }
+}
+
+/// Reads one revision of a target.
+pub fn revision(
+    compiled: &Compiled,
+    options: &Options,
+    id: RevisionId,
+) -> Result<FoundRevision, Failure> {
+    let scope = Scope::of(compiled.desired());
+    run(compiled, record!(compiled, options: revision(&scope, id)))
 }
 
 /// Takes recoverable objects back into the record.

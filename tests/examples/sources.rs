@@ -14,20 +14,25 @@ use kcc_tree::Path;
 
 use super::{Copy, EXAMPLES};
 
+/// Returns the context of a command in a copy of an example.
+pub(crate) fn context(copy: &Copy) -> Context {
+    let cli = Cli::try_parse_from(["kcc", "--quiet", "check"]).unwrap();
+    let environment = Environment {
+        current_dir: copy.root().to_owned(),
+        ..Environment::default()
+    };
+    let settings = Settings::new(&cli.global, environment);
+    Context {
+        printer: Printer::new(&settings),
+        settings,
+    }
+}
+
 #[test]
 fn every_rendered_field_has_a_source() {
     for (name, targets) in EXAMPLES {
         let copy = Copy::of(name);
-        let cli = Cli::try_parse_from(["kcc", "--quiet", "check"]).unwrap();
-        let environment = Environment {
-            current_dir: copy.root().to_owned(),
-            ..Environment::default()
-        };
-        let settings = Settings::new(&cli.global, environment);
-        let context = Context {
-            printer: Printer::new(&settings),
-            settings,
-        };
+        let context = context(&copy);
         for target in targets {
             let system =
                 traced(&context, None, &Targets::of(&[(*target).to_owned()]), true).unwrap();

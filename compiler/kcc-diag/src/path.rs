@@ -10,9 +10,7 @@ use serde_json::Deserializer;
 /// Displayed with dots; a name that is neither a plain identifier nor that of a
 /// definition is quoted, as in `secrets."stripe-key"`.
 /// In JSON it is this text.
-#[derive(
-    Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Path(pub Vec<String>);
 

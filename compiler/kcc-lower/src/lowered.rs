@@ -30,7 +30,7 @@ impl Lowered {
                     all.push(self.object("network", name, network.component.as_ref(), network));
                 }
                 for (name, volume) in &docker.volumes {
-                    // The engine knows no team of a volume.
+                    // A team is nothing that an engine knows of a volume.
                     let shown = Volume {
                         team: String::new(),
                         ..volume.clone()

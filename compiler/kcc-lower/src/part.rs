@@ -28,12 +28,27 @@ pub struct Part {
     sources: Vec<(ObjectId, Sources)>,
 }
 
+impl Part {
+    /// Returns the part of a component that has no objects on the same engine.
+    #[must_use]
+    pub fn without_objects(&self) -> Self {
+        Self {
+            component: None,
+            engine: self.engine.empty(),
+            sources: Vec::new(),
+        }
+    }
+}
+
 impl Lowered {
     /// Splits the target into the part of no component and those of each component.
     pub fn split(&self) -> (Part, BTreeMap<Name, Part>) {
         let mut engines = self.desired.engine.split();
         let names = engines.keys().flatten();
-        let names: BTreeSet<_> = names.chain(self.desired.components.keys()).cloned().collect();
+        let names: BTreeSet<_> = names
+            .chain(self.desired.components.keys())
+            .cloned()
+            .collect();
         let mut sources: BTreeMap<Option<Name>, Vec<_>> = BTreeMap::new();
         let owners = self.desired.engine.owners();
         for (id, of) in &self.sources {
@@ -126,7 +141,9 @@ impl EngineDesired {
                     part.containers.insert(name.clone(), container.clone());
                 }
                 let parts = parts.into_iter();
-                parts.map(|(name, part)| (name, Self::Docker(part))).collect()
+                parts
+                    .map(|(name, part)| (name, Self::Docker(part)))
+                    .collect()
             }
             Self::Kubernetes(kubernetes) => {
                 let mut parts: BTreeMap<Option<Name>, KubernetesDesired> = BTreeMap::new();

@@ -1,5 +1,7 @@
 //! [`CheckedModel`]: a model that passed every rule.
 
+use kcc_tree::ConfigTree;
+
 use crate::{EngineTarget, SystemModel};
 
 /// A model that passed every rule. [`crate::examine`] and [`crate::check`] are
@@ -8,6 +10,12 @@ use crate::{EngineTarget, SystemModel};
 pub struct CheckedModel(SystemModel);
 
 impl CheckedModel {
+    /// Reads the system and its targets alone, whatever else is wrong. Without any
+    /// component there is nothing that a rule could reject.
+    pub fn without_components(tree: &ConfigTree) -> Self {
+        Self(crate::build::build_system(tree))
+    }
+
     pub(crate) fn new(model: SystemModel) -> Self {
         Self(model)
     }

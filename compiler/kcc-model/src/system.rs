@@ -71,6 +71,25 @@ pub struct TargetModel {
 }
 
 impl TargetModel {
+    /// Returns what of the model belongs to no component.
+    #[must_use]
+    pub fn without_components(&self) -> Self {
+        Self {
+            target: self.target.clone(),
+            engine: self.engine.clone(),
+            pin_images: self.pin_images,
+            parity_accept: self.parity_accept.clone(),
+            components: BTreeMap::new(),
+            secrets: self.secrets.clone(),
+            configs: self.configs.clone(),
+            volumes: self.volumes.clone(),
+            objects: self.objects.clone(),
+            patches: self.patches.clone(),
+            docker_patches: self.docker_patches.clone(),
+            grants: self.grants.clone(),
+        }
+    }
+
     /// Returns the access mode of a persistent volume of a component.
     pub fn access(&self, volume: &Volume) -> Option<Access> {
         match &volume.source {

@@ -47,6 +47,9 @@ pub struct Apply {
     /// Take over FIELD from another field manager, as named by `kcc plan`
     #[arg(long, value_name = "FIELD")]
     pub take: Vec<String>,
+    /// Describe the change in the target's history
+    #[arg(short, long, value_name = "TEXT")]
+    pub message: Option<String>,
     /// Do not ask for confirmation
     #[arg(short, long)]
     pub yes: bool,
@@ -81,6 +84,7 @@ impl Apply {
             options.prune = self.prune.unwrap_or(Prune::Owned).into();
             options.take = compiled.origins().fields(&self.take)?;
         }
+        options.message = self.message;
         options.lock_timeout = self.lock.timeout();
         options.keep_waiting = self.keep_waiting;
         options.timeout_ms = self.timeout.map(|timeout| timeout.0);

@@ -14,6 +14,7 @@ pub mod exec;
 pub mod explain;
 pub mod fmt;
 pub mod graph;
+pub mod history;
 pub mod init;
 pub mod lock;
 pub mod logs;
@@ -25,8 +26,10 @@ pub mod rbac;
 pub mod recover;
 pub mod render;
 pub mod restart;
+pub mod rollback;
 pub mod run;
 mod selection;
+pub mod show;
 pub mod start;
 pub mod status;
 pub mod stop;
@@ -34,7 +37,7 @@ pub mod wait;
 
 use std::collections::BTreeSet;
 
-use kcc_diag::nearest;
+use kcc_diag::{nearest, plain};
 use kcc_model::Name;
 use kcc_plan::{Address, Request};
 use serde::Serialize;
@@ -56,6 +59,22 @@ fn addresses(assigned: &[Address], pending: bool) -> String {
     let assigned = assigned.iter().map(|address| address.text.as_str());
     let all = assigned.chain(pending);
     all.collect::<Vec<_>>().join(" ")
+}
+
+/// Formats rows in columns; the last one is as wide as it is.
+fn columns<const N: usize>(rows: &[[String; N]]) -> String {
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..N).map(width).collect();
+    let lines = rows.iter().map(|row| {
+        let cells = row.iter().zip(&widths);
+        let cells = cells.map(|(cell, width)| format!("{cell:width$}"));
+        let line = cells.collect::<Vec<_>>().join("  ");
+        format!("{}\n", plain(line.trim_end()))
+    });
+    lines.collect()
 }
 
 /// Formats the output of a command as JSON on one line.

@@ -3,15 +3,17 @@
 use std::fmt::Write;
 
 use clap::Args;
-use kcc_diag::{Format, plain};
-use kcc_plan::Recovery;
+use kcc_diag::{Code, Format, plain};
+use kcc_plan::{Options, Recovery};
 
 use super::{CommandResult, json};
 use crate::{
     args::{LockArgs, ScopeArgs, System},
+    compiled::Compiled,
     confirm::confirm,
     context::Context,
     exit::Exit,
+    failure::Failure,
     pipeline, runtime,
     summary::counted,
 };
@@ -48,7 +50,13 @@ impl Recover {
             _ => text(&found),
         });
         let count = found.recoverable().count();
-        if count == 0 && found.secrets.is_empty() && found.lost_secrets.is_empty() {
+        let damaged = has_damaged_history(&compiled, &options);
+        if damaged {
+            let text = "the history is damaged: it is made again from the revisions that are whole";
+            context.printer.note(text);
+        }
+        let nothing = count == 0 && found.secrets.is_empty() && found.lost_secrets.is_empty();
+        if nothing && !damaged {
             context
                 .printer
                 .note(&format!("{}: nothing to recover", found.scope));
@@ -81,6 +89,14 @@ impl Recover {
             ));
         }
         Ok(Exit::Done)
+    }
+}
+
+/// Returns true if revisions cannot be listed, and a recovery lists them again.
+fn has_damaged_history(compiled: &Compiled, options: &Options) -> bool {
+    match runtime::history(compiled, options, None) {
+        Err(Failure::Environment(error)) => error.code == Code::StateDamaged,
+        _ => false,
     }
 }
 

@@ -27,7 +27,7 @@ pub fn annotate<'a>(root: &Path, lines: impl Iterator<Item = &'a mut Line>) {
         .into_iter()
         .map(|(file, numbers)| {
             // git fails for untracked files: their lines are not committed.
-            let commits = git::blame_file(root, &file, &numbers).unwrap_or_default();
+            let commits = git::blame_file(root, None, &file, &numbers).unwrap_or_default();
             (file, commits)
         })
         .collect();

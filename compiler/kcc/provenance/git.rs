@@ -13,6 +13,7 @@ use jiff::{
     Timestamp, Zoned,
     tz::{Offset, TimeZone},
 };
+use kcc_plan::revision::Repository;
 use serde::{Serialize, Serializer};
 
 /// The length of abbreviated hashes, as in `git blame`.
@@ -56,12 +57,71 @@ fn git(root: &Path, args: &[&str]) -> Option<String> {
     output.status.success().then_some(text)
 }
 
+/// Returns the facts about the repository of a directory below the system's root; none
+/// without git, or outside a repository.
+pub(super) fn repository(root: &Path, directory: &str) -> Option<Repository> {
+    let at = root.join(directory);
+    let status = ["status", "--porcelain=v2", "--branch", "--", "."];
+    let mut repository = parse_status(&git(&at, &status)?);
+    let remotes = git(&at, &["config", "--get-regexp", r"^remote\..*\.url$"]);
+    repository.remote = remotes.as_deref().and_then(remote);
+    directory.clone_into(&mut repository.directory);
+    Some(repository)
+}
+
+/// Parses the output of `git status --porcelain=v2 --branch`.
+fn parse_status(text: &str) -> Repository {
+    let mut repository = Repository::default();
+    for line in text.lines() {
+        if let Some(commit) = line.strip_prefix("# branch.oid ") {
+            repository.commit = (commit != "(initial)").then(|| commit.to_owned());
+        } else if let Some(branch) = line.strip_prefix("# branch.head ") {
+            repository.branch = (branch != "(detached)").then(|| branch.to_owned());
+        } else if !line.starts_with('#') {
+            repository.dirty = true;
+        }
+    }
+    repository
+}
+
+/// Returns the URL of `origin`, or else of the first remote, without credentials.
+fn remote(config: &str) -> Option<String> {
+    let urls = config.lines().filter_map(|line| line.split_once(' '));
+    let mut sorted: Vec<_> = urls.collect();
+    sorted.sort_by_key(|(name, _)| *name != "remote.origin.url");
+    let (_, url) = sorted.first()?;
+    Some(without_credentials(url))
+}
+
+/// Removes a user and a password from a URL. The user of SSH says nothing secret.
+fn without_credentials(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let Some((user, host)) = authority.rsplit_once('@') else {
+        return url.to_owned();
+    };
+    match user.split_once(':') {
+        None if scheme == "ssh" => url.to_owned(),
+        Some((user, _)) if scheme == "ssh" => format!("{scheme}://{user}@{host}{path}"),
+        _ => format!("{scheme}://{host}{path}"),
+    }
+}
+
 pub(super) fn in_repository(root: &Path) -> bool {
     git(root, &["rev-parse", "--is-inside-work-tree"]).is_some_and(|answer| answer.trim() == "true")
 }
 
+/// Returns the text of a file at a commit.
+pub(super) fn text(root: &Path, commit: &str, file: &str) -> Option<String> {
+    git(root, &["show", &format!("{commit}:./{file}")])
+}
+
+/// Returns the commits of some lines of a file, as it is or as it was at a commit.
 pub(super) fn blame_file(
     root: &Path,
+    commit: Option<&str>,
     file: &str,
     lines: &BTreeSet<usize>,
 ) -> Option<BTreeMap<usize, Commit>> {
@@ -71,6 +131,7 @@ pub(super) fn blame_file(
         .collect();
     let mut args = vec!["blame", "--porcelain"];
     args.extend(ranges.iter().map(String::as_str));
+    args.extend(commit);
     args.extend(["--", file]);
     Some(parse_porcelain(&git(root, &args)?))
 }
@@ -162,6 +223,44 @@ mod tests {
         );
         let json = serde_json::to_value(commit).unwrap();
         assert_eq!(json["date"], "2025-11-25T00:30:13+01:30");
+    }
+
+    #[test]
+    fn reads_the_state_of_a_repository() {
+        let text = "# branch.oid 1234\n# branch.head main\n# branch.ab +0 -0\n";
+        let clean = parse_status(text);
+        assert_eq!(clean.commit.as_deref(), Some("1234"));
+        assert_eq!(clean.branch.as_deref(), Some("main"));
+        assert!(!clean.dirty);
+        assert!(parse_status(&format!("{text}? teams/new.cue\n")).dirty);
+        let new = parse_status("# branch.oid (initial)\n# branch.head (detached)\n");
+        assert_eq!((new.commit, new.branch), (None, None));
+    }
+
+    #[test]
+    fn a_remote_shows_no_credentials() {
+        for (url, shown) in [
+            (
+                "https://u:secret@git.acme/shop.git",
+                "https://git.acme/shop.git",
+            ),
+            (
+                "https://token@git.acme/shop.git",
+                "https://git.acme/shop.git",
+            ),
+            (
+                "https://git.acme/a@b/shop.git",
+                "https://git.acme/a@b/shop.git",
+            ),
+            ("ssh://git:secret@git.acme/shop", "ssh://git@git.acme/shop"),
+            ("git@git.acme:shop.git", "git@git.acme:shop.git"),
+            ("/srv/shop.git", "/srv/shop.git"),
+        ] {
+            assert_eq!(without_credentials(url), shown);
+        }
+        let config =
+            "remote.fork.url https://git.acme/fork\nremote.origin.url https://git.acme/shop\n";
+        assert_eq!(remote(config).as_deref(), Some("https://git.acme/shop"));
     }
 
     #[test]

@@ -175,6 +175,7 @@ fn report(failed: Option<&str>) -> ApplyReport {
         components: failed.into_iter().map(component).collect(),
         failures: failed.into_iter().map(failure).collect(),
         left: Vec::new(),
+        not_ready: Vec::new(),
         performed: 1,
         planned: 1,
         mutating_calls: 1,

@@ -9,7 +9,9 @@ use std::{
 };
 
 use kcc_test_engines::{
-    get, outcome, report,
+    get,
+    history::keeps_a_history,
+    outcome, report,
     shop::{
         COMPONENTS, Shop as _, all_outputs, applies_one_variable, comes_up_and_is_stable,
         completes_killed_applies, fails_without_its_engine, one_apply_at_a_time, take_down,
@@ -37,6 +39,7 @@ cases! {
     killed_containers_are_restored,
     a_lost_record_is_never_all_clear,
     another_user_and_home_share_the_record,
+    revisions_are_listed_shown_and_applied_again,
     down_keeps_the_data_without_volumes,
     a_failing_check_ends_with_its_reason,
     a_killed_apply_is_completed_by_the_next,
@@ -240,6 +243,39 @@ fn another_user_and_home_share_the_record(shop: &Shop) {
     assert!(shop.secrets().is_empty() && !shop.has_record());
     let left = fs::read_dir(home.path()).unwrap().count();
     assert_eq!(left, 0, "nothing is in a home directory");
+}
+
+fn revisions_are_listed_shown_and_applied_again(shop: &Shop) {
+    keeps_a_history(shop, || {
+        shop.docker(&["rm", "-f", &shop.name("cart")]);
+        shop.docker(&["kill", &shop.name("checkout")]);
+    });
+    let record = shop.testbed.record_text(&shop.name, "dev");
+    for secret in shop.secrets().values() {
+        assert!(
+            !record.contains(secret.as_str()),
+            "a secret is in the record"
+        );
+    }
+    // A history that is lost is made again, and blocks nothing from then on.
+    let numbers = || -> Vec<String> {
+        let history = shop.run_ok(&["history", "--target", "dev"]);
+        let rows = history.lines().filter(|line| !line.contains("taken down"));
+        let numbers = rows.filter_map(|line| line.split_whitespace().next());
+        numbers.map(str::to_owned).collect()
+    };
+    let before = numbers();
+    shop.testbed.lose_history(&shop.name, "dev");
+    shop.edit("teams/storefront/web.cue", "\"only\"", "\"calm\"");
+    let lost = shop.run(&["apply", "--target", "dev"]);
+    assert_eq!(lost.code, Some(3), "{lost:#?}");
+    lost.assert_stderr_contains("its history is not there");
+    let recovered = shop.run(&["recover", "--target", "dev"]);
+    assert_eq!(recovered.code, Some(0), "{recovered:#?}");
+    recovered.assert_stderr_contains("the history is damaged");
+    assert_eq!(numbers(), before);
+    shop.apply();
+    assert_eq!(numbers().len(), before.len() + 1);
 }
 
 fn down_keeps_the_data_without_volumes(shop: &Shop) {

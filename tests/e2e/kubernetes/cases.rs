@@ -3,6 +3,7 @@
 use std::{fs, process::Stdio};
 
 use kcc_test_engines::{
+    history::keeps_a_history,
     outcome,
     shop::{
         all_outputs, applies_one_variable, comes_up_and_is_stable, completes_killed_applies,
@@ -24,6 +25,7 @@ cases! {
     the_shop_comes_up_and_stays,
     one_variable_changes_one_deployment,
     a_missing_secret_is_named_and_awaited,
+    revisions_are_listed_shown_and_applied_again,
     down_keeps_the_claims_without_volumes,
     unmanaged_objects_are_not_touched,
     a_killed_apply_is_completed_by_the_next,
@@ -105,6 +107,14 @@ fn a_missing_secret_is_named_and_awaited(shop: &Shop) {
     assert_eq!(outcome(&report, "payments"), "unchanged");
     assert_eq!(outcome(&report, "web"), "created");
     assert_eq!(shop.page().0, 200);
+}
+
+fn revisions_are_listed_shown_and_applied_again(shop: &Shop) {
+    shop.generate_key();
+    keeps_a_history(shop, || {
+        shop.kubectl(&["delete", "deployment", "cart"]);
+        shop.kubectl(&["set", "env", "deployment/checkout", "STRAY=1"]);
+    });
 }
 
 fn down_keeps_the_claims_without_volumes(shop: &Shop) {

@@ -41,6 +41,7 @@ mod volumes;
 use std::collections::BTreeMap;
 
 use kcc_diag::{Code, Diagnostic, Diagnostics};
+use kcc_lock::Images;
 use kcc_tree::{ConfigTree, Path};
 
 pub(crate) use context::TargetContext;
@@ -74,6 +75,34 @@ pub(crate) fn build_model(
     let sink = Sink::default();
     let model = build_into(tree, files, &sink);
     (model, sink.into_diagnostics())
+}
+
+/// Builds the system and its targets without anything in them.
+pub(crate) fn build_system(tree: &ConfigTree) -> SystemModel {
+    let system = system::build(tree, &Sink::default());
+    let targets = system.targets.into_iter().map(|(target, binding)| {
+        let model = TargetModel {
+            target: target.clone(),
+            engine: binding.engine,
+            pin_images: binding.pin_images,
+            parity_accept: BTreeMap::new(),
+            components: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            configs: BTreeMap::new(),
+            volumes: BTreeMap::new(),
+            objects: BTreeMap::new(),
+            patches: BTreeMap::new(),
+            docker_patches: BTreeMap::new(),
+            grants: BTreeMap::new(),
+        };
+        (target, model)
+    });
+    SystemModel {
+        name: system.name,
+        teams: system.teams,
+        targets: targets.collect(),
+        images: Images::default(),
+    }
 }
 
 fn build_into(tree: &ConfigTree, files: ReferencedFiles<'_>, sink: &Sink) -> SystemModel {

@@ -124,14 +124,29 @@ impl Testbed {
 
     /// Returns true if the record of a target names the intent of an apply.
     pub fn has_intent(&self, system: &str, target: &str) -> bool {
+        self.head(system, target).get("intent").is_some()
+    }
+
+    /// Removes the history of a target from its record.
+    pub fn lose_history(&self, system: &str, target: &str) {
+        let head = self.head(system, target);
+        let digest = head["history"].as_str().unwrap();
+        let hex = digest.strip_prefix("sha256:").unwrap();
+        let volume = format!("kcc-blob.{system}.{target}.{hex}");
+        self.docker(&["volume", "rm", &volume]);
+    }
+
+    /// Returns the head of a record; null if there is none.
+    fn head(&self, system: &str, target: &str) -> Value {
         let record = self.record(system, target).into_iter();
         let heads = record.filter_map(|(name, mut labels)| {
             let number: u64 = name.rsplit_once('.')?.1.parse().ok()?;
             Some((number, labels.remove("dev.kcc.record.head")?))
         });
-        heads
-            .max()
-            .is_some_and(|(_, head)| head.contains("\"intent\""))
+        let last = heads.max();
+        last.map_or(Value::Null, |(_, head)| {
+            serde_json::from_str(&head).unwrap()
+        })
     }
 
     /// Returns the generated secrets of a target by name, from the engine's own files.

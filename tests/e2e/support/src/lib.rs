@@ -3,7 +3,8 @@
 //!
 //! The tests of the engines' crates draft desired states and apply them in a
 //! [`Sandbox`]. The end-to-end tests run the real binary on a [`System`], a copy of an
-//! example; [`shop`] has what the shop has to do on either engine. [`registry`] starts a
+//! example; [`shop`] and [`history`] have what the shop has
+//! to do on either engine. [`registry`] starts a
 //! registry for images. [`desired`] builds components for tests without an engine, and
 //! [`store`] checks a store of records, [`layout`] what one leaves in a directory.
 //!
@@ -19,6 +20,7 @@
 pub mod desired;
 pub mod docker;
 mod example;
+pub mod history;
 mod host_directory;
 mod http;
 pub mod kubernetes;

@@ -1,0 +1,93 @@
+//! `kcc rollback`: applies the objects of an earlier revision again.
+
+use std::sync::Arc;
+
+use clap::Args;
+use kcc_diag::Format;
+use kcc_lower::EngineDesired;
+use kcc_model::Millis;
+use kcc_plan::{Scope, revision::RevisionId};
+
+use super::{CommandResult, apply::finish, plan::Prune};
+use crate::{
+    args::{LockArgs, ScopeArgs, duration, revision},
+    confirm::confirm,
+    context::Context,
+    exit::Exit,
+    pipeline, progress,
+    provenance::{RecordedOrigins, RolledBack},
+    runtime,
+};
+
+/// Apply an earlier revision of a target again
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  kcc rollback 7 --target prod\n  kcc rollback @-2h --target prod -m \"checkout fails\"\n\nThe fragments stay as they are: the next apply brings their state back."
+)]
+pub struct Rollback {
+    /// Revision: a number from `kcc history`, or `@` and a time, such as `@-2h`
+    #[arg(value_name = "REVISION", value_parser = revision)]
+    pub revision: RevisionId,
+    /// The target.
+    #[command(flatten)]
+    pub scope: ScopeArgs,
+    /// Time limit for each component to become ready, such as `90s` or `5m`
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub timeout: Option<Millis>,
+    /// Take over FIELD from another field manager, as named by the plan
+    #[arg(long, value_name = "FIELD")]
+    pub take: Vec<String>,
+    /// Delete objects that the revision does not have
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = Prune::Owned)]
+    pub prune: Prune,
+    /// Describe the reason in the target's history
+    #[arg(short, long, value_name = "TEXT")]
+    pub message: Option<String>,
+    /// Do not ask for confirmation
+    #[arg(short, long)]
+    pub yes: bool,
+    /// The treatment of its lock.
+    #[command(flatten)]
+    pub lock: LockArgs,
+}
+
+impl Rollback {
+    /// Prints the plan, asks for confirmation if the target is shared, and applies the
+    /// recorded objects.
+    pub fn run(self, context: &Context) -> CommandResult {
+        let compiled = pipeline::locate(context, &self.scope)?;
+        let mut options = runtime::options(context, &compiled);
+        let found = runtime::revision(&compiled, &options, self.revision)?;
+        let revision = Arc::new(found.revision);
+        let mut lowered = revision.content.lowered(&revision.manifest.scope);
+        if let (EngineDesired::Kubernetes(recorded), EngineDesired::Kubernetes(here)) =
+            (&mut lowered.desired.engine, &compiled.desired().engine)
+        {
+            // Whoever applied it may have another name for the cluster.
+            recorded.context.clone_from(&here.context);
+        }
+        options.origins = Some(Arc::new(RecordedOrigins::new(revision.clone(), &lowered)));
+        options.revisions = Some(Arc::new(RolledBack(revision.clone())));
+        options.message = self.message;
+        options.prune = self.prune.into();
+        options.take = self.take.into_iter().collect();
+        options.timeout_ms = self.timeout.map(|timeout| timeout.0);
+        let compiled = compiled.with(Arc::new(lowered));
+        let plan = runtime::plan(&compiled, &options)?;
+        if context.settings.format != Format::Json {
+            context.printer.data(&plan.to_text());
+        }
+        let number = revision.manifest.number;
+        let scope = Scope::of(compiled.desired());
+        let question = format!("roll {scope} back to revision {number}?");
+        if !confirm(context, &scope.target, self.yes, &question)? {
+            context.printer.note("nothing was changed");
+            return Ok(Exit::Incomplete);
+        }
+        options.lock_timeout = self.lock.timeout();
+        let reporter = progress::reporter(context);
+        let report = runtime::apply(&compiled, &options, reporter.as_ref())?;
+        let done = format!("applied revision {number} of");
+        finish(context, &report, &done, "to")
+    }
+}
