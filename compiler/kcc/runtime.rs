@@ -35,7 +35,6 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 pub fn options(context: &Context, compiled: &Compiled) -> Options {
     Options {
         origins: Some(Arc::new(compiled.origins())),
-        revisions: Some(Arc::new(compiled.record())),
         ..image_options(context, &compiled.root)
     }
 }

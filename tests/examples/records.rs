@@ -1,6 +1,8 @@
 //! Checks that a revision of every example is read as it was written, with the model, the
 //! desired state and the sources of its fields.
 
+use std::sync::Arc;
+
 use kcc::{pipeline, runtime};
 use kcc_plan::{
     Cancel, Fence, FolderStore, Intent, Record, Scope, Silent,
@@ -22,7 +24,8 @@ fn a_revision_has_all_of_an_example() {
         for target in targets {
             let compiled = pipeline::compile(&context, None, target).unwrap();
             let scope = Scope::of(compiled.desired());
-            let options = runtime::options(&context, &compiled);
+            let mut options = runtime::options(&context, &compiled);
+            options.revisions = Some(Arc::new(compiled.record()));
             let folder = tempfile::tempdir().unwrap();
             let record = Record::new(FolderStore::new(folder.path()), Fence::default());
             let intent = Intent {

@@ -84,6 +84,7 @@ impl Apply {
             options.prune = self.prune.unwrap_or(Prune::Owned).into();
             options.take = compiled.origins().fields(&self.take)?;
         }
+        options.revisions = Some(Arc::new(compiled.record()));
         options.message = self.message;
         options.lock_timeout = self.lock.timeout();
         options.keep_waiting = self.keep_waiting;

@@ -1,6 +1,6 @@
 //! `kcc run`: runs a program while a target is up.
 
-use std::{collections::BTreeMap, io};
+use std::{collections::BTreeMap, io, sync::Arc};
 
 use clap::Args;
 use kcc_model::{Millis, Name, published_variables};
@@ -56,6 +56,7 @@ impl Run {
         let compiled = pipeline::compile_scope(context, None, &self.scope)?;
         let mut options = runtime::options(context, &compiled);
         options.request = only(&compiled, self.only)?;
+        options.revisions = Some(Arc::new(compiled.record()));
         options.lock_timeout = self.lock.timeout();
         options.timeout_ms = self.timeout.map(|timeout| timeout.0);
         let (name, target) = (&compiled.model.name, &self.scope.target);
@@ -91,6 +92,7 @@ impl Run {
             return Ok(ended);
         }
         options.request = kcc_plan::Request::Apply;
+        options.revisions = None;
         options.volumes = self.volumes;
         let removed = runtime::down(&compiled, &options, reporter.as_ref())?;
         apply::summarise(context, &removed, "removed", "from");

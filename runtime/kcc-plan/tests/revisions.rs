@@ -14,7 +14,9 @@ use kcc_lock::Digest;
 use kcc_plan::{
     ApplyReport, Cancel, ComponentReport, Error, Failure, Fence, FolderStore, Intent, Options,
     Outcome, Record, Request, Scope, Silent, Store,
-    revision::{Change, Content, EntryKind, History, Revision, RevisionId, RevisionSource, Time},
+    revision::{
+        Change, Content, Entry, EntryKind, History, Revision, RevisionId, RevisionSource, Time,
+    },
 };
 use serde_json::{Value, json};
 
@@ -203,9 +205,10 @@ impl Target {
     }
 
     /// Changes the target as a command does; without a report it is interrupted.
-    async fn change(&self, change: Change, report: Option<ApplyReport>) {
+    async fn change(&self, options: &Options, removes: bool, report: Option<ApplyReport>) {
         let record = self.record();
         let work = async {
+            let change = Change::of(&scope(), options, removes);
             record.begin(&intent(), change).await?;
             if let Some(report) = report {
                 record.report(&report);
@@ -213,9 +216,8 @@ impl Target {
             }
             Ok(())
         };
-        let options = Options::default();
         record
-            .locked("an apply", &options, &Silent, &Cancel::new(), work)
+            .locked("an apply", options, &Silent, &Cancel::new(), work)
             .await
             .unwrap();
     }
@@ -225,8 +227,7 @@ impl Target {
     }
 
     async fn apply_with(&self, options: &Options) {
-        self.change(Change::of(&scope(), options, false), Some(report(None)))
-            .await;
+        self.change(options, false, Some(report(None))).await;
     }
 
     async fn history(&self) -> History {
@@ -281,7 +282,7 @@ async fn a_revision_is_read_as_it_was_written() {
 
     let history = target.history().await;
     assert_eq!(history.entries.len(), 2);
-    assert!(history.entries.iter().all(|entry| entry.is_complete()));
+    assert!(history.entries.iter().all(Entry::is_complete));
     assert_eq!(history.entries[0].who.user.as_deref(), Some("alice"));
     let changes = history.entries[1].changes().unwrap();
     let expected = [
@@ -387,12 +388,11 @@ async fn an_apply_of_some_components_leaves_the_others_as_they_were() {
 #[tokio::test]
 async fn results_and_interruptions_are_recorded() {
     let target = Target::new();
-    let change = |replicas| Change::of(&scope(), &options(content([(0, replicas)])), false);
-    target
-        .change(change(1), Some(report(Some("svc-0000"))))
-        .await;
-    target.change(change(2), None).await;
-    target.change(change(3), Some(report(None))).await;
+    let apply = |replicas| options(content([(0, replicas)]));
+    let failed = report(Some("svc-0000"));
+    target.change(&apply(1), false, Some(failed)).await;
+    target.change(&apply(2), false, None).await;
+    target.change(&apply(3), false, Some(report(None))).await;
     let history = target.history().await;
     let [failed, interrupted, complete] = &history.entries[..] else {
         panic!("{history:?}");
@@ -412,8 +412,8 @@ async fn results_and_interruptions_are_recorded() {
 async fn a_removal_is_an_entry_and_no_state_to_start_from() {
     let target = Target::new();
     target.apply(content([(0, 1), (1, 1)])).await;
-    let down = Change::of(&scope(), &Options::default(), true);
-    target.change(down, Some(report(None))).await;
+    let down = Options::default();
+    target.change(&down, true, Some(report(None))).await;
     let only = Options {
         request: Request::Only(BTreeSet::from([name(1)])),
         ..options(content([(0, 1), (1, 1)]))
@@ -435,8 +435,9 @@ async fn old_revisions_go_with_their_blobs() {
     let target = Target::new();
     target.apply(content([(0, 1)])).await;
     for replicas in 2..=60 {
-        let change = Change::of(&scope(), &options(content([(0, replicas)])), false);
-        target.change(change, Some(report(Some("svc-0000")))).await;
+        let apply = options(content([(0, replicas)]));
+        let failed = report(Some("svc-0000"));
+        target.change(&apply, false, Some(failed)).await;
     }
     let history = target.history().await;
     let numbers: Vec<u64> = history.entries.iter().map(|entry| entry.number).collect();
@@ -468,9 +469,9 @@ async fn a_damaged_history_is_rebuilt() {
     let record = target.record();
     let damaged = record.history().await.unwrap_err();
     assert_eq!(damaged.code, Code::StateDamaged);
-    let change = Change::of(&scope(), &options(content([(0, 9)])), false);
+    let options = options(content([(0, 9)]));
+    let change = Change::of(&scope(), &options, false);
     let begun = async { record.begin(&intent(), change).await };
-    let options = Options::default();
     let begun = record
         .locked("an apply", &options, &Silent, &Cancel::new(), begun)
         .await;
@@ -485,7 +486,7 @@ async fn a_damaged_history_is_rebuilt() {
     let after = target.history().await;
     let numbers: Vec<u64> = after.entries.iter().map(|entry| entry.number).collect();
     assert_eq!(numbers, [1, 3]);
-    assert!(after.entries.iter().all(|entry| entry.is_complete()));
+    assert!(after.entries.iter().all(Entry::is_complete));
     target.load(3).await.unwrap();
     target.apply(content([(0, 4)])).await;
     assert_eq!(target.history().await.last().unwrap().number, 4);

@@ -33,8 +33,8 @@ use crate::{
     ApplyReport, Blob, Cancel, Error, Event, Intent, Options, Reporter, Scope, Silent, Store,
     StoredHead, Swap, Version,
     revision::{
-        self, Change, Clocks, FoundRevision, History, HistoryNow, RecordedOutcome, Revision,
-        RevisionId,
+        self, Change, Clocks, FoundRevision, History, HistoryNow, Preparation, RecordedOutcome,
+        Revision, RevisionId,
     },
 };
 
@@ -55,6 +55,8 @@ pub struct Record<S> {
     rebuilds: bool,
     /// The head that this command wrote last, while it holds the lock.
     held: Mutex<Option<Held>>,
+    /// The content of the revision that this command may write.
+    preparation: sync::Mutex<Option<Preparation>>,
     /// The history with the entry that this command added.
     recording: sync::Mutex<Option<Recording>>,
 }
@@ -113,6 +115,7 @@ impl<S: Store> Record<S> {
             fence,
             rebuilds: false,
             held: Mutex::new(None),
+            preparation: sync::Mutex::new(None),
             recording: sync::Mutex::new(None),
         }
     }
@@ -229,6 +232,8 @@ impl<S: Store> Record<S> {
         task: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
         self.lock(command, options, reporter, cancel).await?;
+        // Made meanwhile, and used if the task changes anything.
+        *lock(&self.preparation) = options.revisions.as_ref().map(Preparation::begin);
         let result = tokio::select! {
             result = task => result,
             never = self.renew_forever(reporter, cancel) => match never {},
@@ -278,7 +283,11 @@ impl<S: Store> Record<S> {
             Change::None => {}
             Change::Removal(removal) => history.remove(started, removal),
             Change::Revision(new) => {
-                let written = revision::write(&self.store, &history, *new, started).await?;
+                let preparation = lock(&self.preparation).take();
+                let preparation = preparation.ok_or_else(|| fence::lost("it is not held"))?;
+                let prepared = preparation.end().await;
+                let written = revision::write(&self.store, &history, *new, prepared, started);
+                let written = written.await?;
                 blobs = written.blobs;
                 history.entries.push(written.entry);
             }
@@ -311,9 +320,7 @@ impl<S: Store> Record<S> {
     }
 
     fn recording(&self) -> MutexGuard<'_, Option<Recording>> {
-        self.recording
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        lock(&self.recording)
     }
 
     /// Stores an inventory, unless there is nothing to say, and removes the intent. Call
@@ -720,6 +727,10 @@ impl<S: Store> Record<S> {
             }
         }
     }
+}
+
+fn lock<T>(mutex: &sync::Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Returns the blob of a value.

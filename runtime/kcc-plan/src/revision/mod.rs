@@ -21,6 +21,7 @@ mod header;
 mod history;
 mod manifest;
 mod pack;
+mod prepare;
 mod read;
 mod rebuild;
 mod write;
@@ -35,6 +36,7 @@ pub use history::{
 pub use manifest::{ContentHash, Fragments, Manifest, Repository};
 pub use read::{FoundRevision, Revision, load_outcome};
 
+pub(crate) use prepare::Preparation;
 pub(crate) use read::hash_of;
 pub(crate) use rebuild::rebuild;
 pub(crate) use write::write;

@@ -6,25 +6,18 @@
 //! base is out of date everything is written to a new one. So the bytes of a change follow
 //! its size, and a revision is read from a few blobs.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    panic::resume_unwind,
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_diag::Code;
 use kcc_lock::Digest;
-use kcc_lower::EngineDesired;
 use kcc_model::Name;
-use kcc_tree::Engine;
-use tokio::task::spawn_blocking;
 
 use super::{
-    Changes, Clocks, Content, Entry, EntryKind, Fragments, History, Manifest, Removal,
-    RevisionSource,
+    Changes, Clocks, Entry, EntryKind, Fragments, History, Manifest, Removal,
     header::{self, Header, Kind},
     manifest::{Base, Located},
     pack::{self, Encoded, Pack},
+    prepare::Prepared,
     read::{load, load_manifest},
 };
 use crate::{Blob, Error, Options, Request, Scope, Store, Who};
@@ -45,28 +38,13 @@ pub enum Change {
     Revision(Box<NewRevision>),
 }
 
-/// A revision to write.
+/// A revision to write, without its content.
 pub struct NewRevision {
     scope: Scope,
-    source: Arc<dyn RevisionSource>,
     /// The components that the apply is limited to; the others stay as they are.
     only: Option<BTreeSet<Name>>,
     who: Who,
     message: Option<String>,
-}
-
-/// Makes the content on a thread of its own, because it asks git, which may take a while
-/// in a large repository, and the lock has to be renewed meanwhile.
-async fn content(source: &Arc<dyn RevisionSource>) -> Content {
-    let own = Arc::clone(source);
-    match spawn_blocking(move || own.content()).await {
-        Ok(content) => content,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => resume_unwind(panic),
-            // The runtime ends, and with it whatever waits for this.
-            Err(_) => source.content(),
-        },
-    }
 }
 
 impl Change {
@@ -76,10 +54,9 @@ impl Change {
         let (who, message) = (Who::of(options), options.message.clone());
         match (&options.revisions, &options.request) {
             (_, Request::Apply) if removes => Self::Removal(Removal { who, message }),
-            (Some(source), Request::Apply | Request::Only(_)) if !removes => {
+            (Some(_), Request::Apply | Request::Only(_)) if !removes => {
                 Self::Revision(Box::new(NewRevision {
                     scope: scope.clone(),
-                    source: Arc::clone(source),
                     only: options.request.components().cloned(),
                     who,
                     message,
@@ -167,9 +144,9 @@ pub(crate) async fn write<S: Store>(
     store: &S,
     history: &History,
     new: NewRevision,
+    prepared: Prepared,
     started: Clocks,
 ) -> Result<Written, Error> {
-    let all = content(&new.source).await;
     let parent = Parent::of(store, history).await?;
     let runs = history.last().is_some_and(Entry::leaves_something);
     let before = parent.as_ref().filter(|_| runs);
@@ -177,7 +154,7 @@ pub(crate) async fn write<S: Store>(
     let nothing = BTreeMap::new();
     let before = before.unwrap_or(&nothing);
 
-    let shared = Encoded::of(&all.shared);
+    let shared = prepared.shared;
     let mut fresh: BTreeMap<Name, Encoded> = BTreeMap::new();
     // Where each component is, with the position of a new pack for those in `fresh`.
     let mut components: BTreeMap<Name, Located> = BTreeMap::new();
@@ -186,24 +163,23 @@ pub(crate) async fn write<S: Store>(
         components.extend(others.map(|(name, located)| (name.clone(), located.clone())));
     }
     let known = parent.as_ref().map(|parent| &parent.components);
-    let selected = all.components.iter();
-    for (name, record) in selected.filter(|(name, _)| {
+    let selected = prepared.components.into_iter();
+    for (name, (team, encoded)) in selected.filter(|(name, _)| {
         let only = new.only.as_ref();
-        only.is_none_or(|only| only.contains(*name))
+        only.is_none_or(|only| only.contains(name))
     }) {
-        let encoded = Encoded::of(record);
-        let there = known.and_then(|known| known.get(name));
+        let there = known.and_then(|known| known.get(&name));
         if let Some(there) = there.filter(|there| there.hash == encoded.hash) {
-            components.insert(name.clone(), there.clone());
+            components.insert(name, there.clone());
             continue;
         }
         let located = Located {
-            team: record.model.team.clone(),
+            team,
             hash: encoded.hash.clone(),
             pack: usize::MAX,
         };
         components.insert(name.clone(), located);
-        fresh.insert(name.clone(), encoded);
+        fresh.insert(name, encoded);
     }
     let same_shared = parent
         .as_ref()
@@ -250,7 +226,7 @@ pub(crate) async fn write<S: Store>(
         }
     }
 
-    let fragments = &all.fragments;
+    let fragments = &prepared.fragments;
     let old_base = parent.as_ref().filter(|_| layout.packs > 0);
     let old_base = old_base.map(|parent| &parent.base);
     let (base, base_digest) = match old_base {
@@ -280,28 +256,24 @@ pub(crate) async fn write<S: Store>(
     let removed = base.components.keys().filter(absent).cloned().collect();
     let gone = |name: &&String| !fragments.contains_key(*name);
     let removed_fragments = base.fragments.keys().filter(gone).cloned().collect();
-    let engine = match all.shared.lowered.engine {
-        EngineDesired::Docker(_) => Engine::Docker,
-        EngineDesired::Kubernetes(_) => Engine::Kubernetes,
-    };
     let manifest = Manifest {
         header: Header::new(Kind::Manifest),
         scope: new.scope,
-        engine,
+        engine: prepared.engine,
         number,
         parent: parent.map(|parent| (parent.number, parent.digest)),
         started,
         who: new.who.clone(),
         message: new.message.clone(),
-        rolls_back_to: new.source.rolls_back_to(),
+        rolls_back_to: prepared.rolls_back_to,
         only: new.only,
         kcc: env!("CARGO_PKG_VERSION").to_owned(),
-        repositories: all.repositories,
+        repositories: prepared.repositories,
         packs,
         changed: differing(&base.components, components),
         removed,
         shared: located_shared,
-        changed_fragments: differing(&base.fragments, all.fragments),
+        changed_fragments: differing(&base.fragments, prepared.fragments),
         removed_fragments,
         base: base_digest,
     };
@@ -312,7 +284,7 @@ pub(crate) async fn write<S: Store>(
             manifest: blob.digest().clone(),
             blobs: manifest.blobs().cloned().collect(),
             changes,
-            rolls_back_to: new.source.rolls_back_to(),
+            rolls_back_to: prepared.rolls_back_to,
         },
         started,
         ended: None,
