@@ -308,7 +308,7 @@ impl Locked<'_> {
         self.layout.write_content(blobs)
     }
 
-    /// Replaces the index. Whatever it leads to has to be there.
+    /// Replaces the index. The content that it leads to must exist.
     pub(crate) fn set_index(&self, index: &Index) -> Result<(), Error> {
         self.layout.write_index(index)
     }
