@@ -18,6 +18,7 @@ pub mod examined;
 pub mod exit;
 pub mod failure;
 pub mod load;
+mod output_file;
 pub mod overrides;
 pub mod pipeline;
 mod plan_file;

@@ -4,12 +4,13 @@ use std::{fs, path::Path};
 
 use kcc_plan::PlanFile;
 
-use crate::{context::Context, failure::Failure};
+use crate::{context::Context, failure::Failure, output_file};
 
 /// Writes a plan, and says how to apply it.
 pub(crate) fn write(context: &Context, path: &Path, plan: &PlanFile) -> Result<(), Failure> {
     let shown = path.display();
-    fs::write(context.settings.working_dir.join(path), plan.to_text())
+    let full = context.settings.working_dir.join(path);
+    output_file::replace_durably(&full, plan.to_text().as_bytes())
         .map_err(|error| Failure::io(format!("cannot write `{shown}`"), error))?;
     let note = format!("wrote the plan; perform it with `kcc apply {shown}`");
     context.printer.note(&note);

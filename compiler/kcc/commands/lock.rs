@@ -4,10 +4,7 @@
 //! and the others stay as they are unless `--update` names them. A failure leaves
 //! the file as it was.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::{Args, ValueEnum};
 use kcc_diag::{Code, Diagnostic, Diagnostics, Format, nearest};
@@ -22,6 +19,7 @@ use crate::{
     exit::Exit,
     failure::Failure,
     load::Root,
+    output_file,
     pipeline::{self, Targets, UsedImages},
     printer::Stdout,
     runtime,
@@ -257,16 +255,11 @@ impl Change {
     }
 }
 
-/// Writes the file, or leaves the old one.
+/// Writes the file.
 fn write(root: &Root, text: &str) -> Result<(), Failure> {
     let path = root.path().join(LOCK_FILE);
-    let new = root.path().join(format!("{LOCK_FILE}.new"));
-    let written = fs::write(&new, text).and_then(|()| fs::rename(&new, &path));
-    written.map_err(|error| {
-        // The error of writing matters, not that of cleaning up.
-        let _ = fs::remove_file(&new);
-        Failure::io(format!("cannot write `{}{LOCK_FILE}`", root.shown()), error)
-    })
+    output_file::replace_durably(&path, text.as_bytes())
+        .map_err(|error| Failure::io(format!("cannot write `{}{LOCK_FILE}`", root.shown()), error))
 }
 
 fn print(context: &Context, root: &Root, changes: &[Change], images: usize) {

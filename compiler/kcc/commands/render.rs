@@ -10,7 +10,8 @@ use clap::Args;
 
 use super::CommandResult;
 use crate::{
-    args::System, compiled::Compiled, context::Context, exit::Exit, failure::Failure, pipeline,
+    args::System, compiled::Compiled, context::Context, exit::Exit, failure::Failure, output_file,
+    pipeline,
 };
 
 /// Render Kubernetes manifests, or compose.yaml for a Docker target
@@ -74,7 +75,8 @@ impl Render {
             if let Some(parent) = path.parent() {
                 fs::create_dir_all(parent).map_err(cannot(Path::new(&file.name)))?;
             }
-            fs::write(&path, &file.content).map_err(cannot(Path::new(&file.name)))?;
+            output_file::replace(&path, file.content.as_ref())
+                .map_err(cannot(Path::new(&file.name)))?;
             if file.executable {
                 make_executable(&path).map_err(cannot(Path::new(&file.name)))?;
             }
