@@ -377,6 +377,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_value_with_nul_is_refused_without_being_shown() {
+        let (root, options) = scratch();
+        std::fs::write(root.path().join("token"), "t0ken\0rest\n").unwrap();
+        let print = ["printf", "t0ken\\0rest"].map(str::to_owned).to_vec();
+        for provider in [
+            SecretProvider::File("token".into()),
+            SecretProvider::Command(print),
+        ] {
+            let providers = providers(vec![("token", provider)]);
+            let (_, missing) = Secrets::fetch_available(["token"], &providers, &options).await;
+            assert!(missing[0].why.contains("NUL"), "{missing:?}");
+            assert!(!format!("{missing:?}").contains("t0ken\\0"), "{missing:?}");
+        }
+    }
+
+    #[tokio::test]
     async fn fetches_a_value_from_every_provider() {
         let (root, options) = scratch();
         let mut kept = GeneratedSecrets::default();

@@ -15,10 +15,17 @@ pub(super) async fn fetch(
     provider: &SecretProvider,
     options: &Options,
 ) -> Result<String, MissingSecret> {
-    match provider {
+    let value = match provider {
         SecretProvider::Command(command) => run(name, command, options).await,
         provider => read(name, provider, options),
+    }?;
+    if value.contains('\0') {
+        // An engine would quote the value in its error.
+        let why = "its value contains a NUL character, which no variable can have";
+        let help = "remove it; encode bytes that are not text, for instance as base64";
+        return Err(missing(name, why, help));
     }
+    Ok(value)
 }
 
 /// Fetches the value of a secret without running anything.
