@@ -14,6 +14,7 @@ mod codes;
 mod cycles;
 mod docs;
 mod english;
+mod fail_points;
 mod files;
 mod purity;
 mod schemas;

@@ -14,7 +14,7 @@ use std::{
 };
 
 use kcc_diag::Code;
-use kcc_plan::Error;
+use kcc_plan::{Error, fail_points};
 
 use crate::{client::Client, files::Archive, store::DockerStore};
 
@@ -67,7 +67,8 @@ impl SecretVolume {
             let message = format!("cannot write the secrets in volume `{}`", self.name);
             Error::new(Code::StateStore, message).cause(error)
         })?;
-        self.client.upload(&self.name, &self.name, archive).await
+        let upload = self.client.upload(&self.name, &self.name, archive);
+        fail_points::around("docker", "store-secrets", upload).await
     }
 
     /// Removes all values. Call it once the data that they unlock is gone.

@@ -55,6 +55,7 @@ mod driver;
 mod error;
 mod exec;
 mod execute;
+pub mod fail_points;
 mod finding;
 mod fingerprint;
 mod logs;

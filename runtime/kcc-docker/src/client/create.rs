@@ -52,7 +52,8 @@ impl Client {
         let first = new.container.networks.iter().next();
         let body =
             body(new, first, env, shares).map_err(|error| refused_patch(name).cause(error))?;
-        let created = self.mutate()?.create_container(Some(options), body).await;
+        let call = self.docker.create_container(Some(options), body);
+        let created = self.mutate("create-container", call).await?;
         created
             .map(|created| created.id)
             .map_err(|error| refused("create container", name, error))
@@ -69,7 +70,8 @@ impl Client {
             container: id.to_owned(),
             endpoint_config: Some(endpoint(aliases)),
         };
-        let connected = self.mutate()?.connect_network(network, request).await;
+        let call = self.docker.connect_network(network, request);
+        let connected = self.mutate("connect-network", call).await?;
         connected.map_err(|error| refused("connect a container to network", network, error))
     }
 }

@@ -13,7 +13,9 @@ use bollard::{
 use futures_util::{StreamExt, stream};
 use kcc_diag::Code;
 use kcc_lower::docker::label;
-use kcc_plan::{Error, ExecInput, ExecOptions, ExecOutput, ExecOutputs, ExecProcess, TerminalSize};
+use kcc_plan::{
+    Error, ExecInput, ExecOptions, ExecOutput, ExecOutputs, ExecProcess, TerminalSize, fail_points,
+};
 
 use super::{Client, refused};
 
@@ -118,7 +120,8 @@ impl Client {
                 .stop_timeout
                 .and_then(|time| u64::try_from(time).ok());
             let limit = seconds.map_or(GRACE, Duration::from_secs);
-            let _ = tokio::time::timeout(limit, self.run_check(id, &command)).await;
+            let call = tokio::time::timeout(limit, self.run_check(id, &command));
+            let _ = fail_points::around("docker", "pre-stop", call).await;
         }
     }
 

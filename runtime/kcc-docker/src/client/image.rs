@@ -40,36 +40,39 @@ impl Client {
             ..CreateImageOptions::default()
         };
         let login = credentials.map(Credentials::into_engine);
-        let mut stream = Box::pin(self.mutate()?.create_image(Some(options), None, login));
-        loop {
-            let next = tokio::select! {
-                next = stream.next() => next,
-                () = context.cancel.cancelled() => return Err(stopped(reference)),
-            };
-            match next {
-                None => return Ok(()),
-                Some(Ok(info)) => {
-                    let part = info.progress_detail.and_then(|detail| {
-                        let (current, total) = (detail.current?, detail.total?);
-                        #[allow(
-                            clippy::cast_precision_loss,
-                            reason = "it only moves a progress bar"
-                        )]
-                        Some(current as f64 / total.max(1) as f64)
-                    });
-                    let layer = info.id.map(|id| format!(" {id}")).unwrap_or_default();
-                    let status = info.status.unwrap_or_default();
-                    context.progress(&format!("{status}{layer}"), part);
-                }
-                Some(Err(error)) => {
-                    let message =
-                        format!("cannot pull image `{reference}`{}", of_component(context));
-                    return Err(Error::new(Code::ApplyImagePull, message)
-                        .help("check the image's name, and log in with `docker login` if its registry requires it")
-                        .cause(reason(error)));
+        let call = async {
+            let mut stream = Box::pin(self.docker.create_image(Some(options), None, login));
+            loop {
+                let next = tokio::select! {
+                    next = stream.next() => next,
+                    () = context.cancel.cancelled() => return Err(stopped(reference)),
+                };
+                match next {
+                    None => return Ok(()),
+                    Some(Ok(info)) => {
+                        let part = info.progress_detail.and_then(|detail| {
+                            let (current, total) = (detail.current?, detail.total?);
+                            #[allow(
+                                clippy::cast_precision_loss,
+                                reason = "it only moves a progress bar"
+                            )]
+                            Some(current as f64 / total.max(1) as f64)
+                        });
+                        let layer = info.id.map(|id| format!(" {id}")).unwrap_or_default();
+                        let status = info.status.unwrap_or_default();
+                        context.progress(&format!("{status}{layer}"), part);
+                    }
+                    Some(Err(error)) => {
+                        let message =
+                            format!("cannot pull image `{reference}`{}", of_component(context));
+                        return Err(Error::new(Code::ApplyImagePull, message)
+                            .help("check the image's name, and log in with `docker login` if its registry requires it")
+                            .cause(reason(error)));
+                    }
                 }
             }
-        }
+        };
+        self.mutate("pull", call).await?
     }
 
     /// Builds an image from a directory and labels it with the context's hash.
@@ -94,42 +97,45 @@ impl Client {
             ..BuildImageOptions::default()
         };
         let body = bollard::body_try_stream(crate::context::stream(root, build));
-        let mut stream = Box::pin(self.mutate()?.build_image(options, None, Some(body)));
-        let mut lines: Vec<String> = Vec::new();
-        loop {
-            let next = tokio::select! {
-                next = stream.next() => next,
-                () = context.cancel.cancelled() => return Err(stopped(&build.tag)),
-            };
-            match next {
-                None => return Ok(()),
-                Some(Ok(info)) => {
-                    for line in info.stream.iter().flat_map(|text| text.lines()) {
-                        let line = line.trim();
-                        if !line.is_empty() {
-                            context.progress(line, None);
-                            lines.push(line.to_owned());
+        let call = async {
+            let mut stream = Box::pin(self.docker.build_image(options, None, Some(body)));
+            let mut lines: Vec<String> = Vec::new();
+            loop {
+                let next = tokio::select! {
+                    next = stream.next() => next,
+                    () = context.cancel.cancelled() => return Err(stopped(&build.tag)),
+                };
+                match next {
+                    None => return Ok(()),
+                    Some(Ok(info)) => {
+                        for line in info.stream.iter().flat_map(|text| text.lines()) {
+                            let line = line.trim();
+                            if !line.is_empty() {
+                                context.progress(line, None);
+                                lines.push(line.to_owned());
+                            }
                         }
                     }
-                }
-                Some(Err(error)) => {
-                    let message = format!(
-                        "cannot build image `{}`{} from `{}`",
-                        build.tag,
-                        of_component(context),
-                        build.context
-                    );
-                    let last = lines.split_off(lines.len().saturating_sub(LAST_LINES));
-                    return Err(Error::new(Code::ApplyImageBuild, message)
-                        .help(format!(
-                            "build it by hand to see the whole log: `docker build -f {0}/{1} {0}`",
-                            build.context, build.file
-                        ))
-                        .detail(last)
-                        .cause(reason(error)));
+                    Some(Err(error)) => {
+                        let message = format!(
+                            "cannot build image `{}`{} from `{}`",
+                            build.tag,
+                            of_component(context),
+                            build.context
+                        );
+                        let last = lines.split_off(lines.len().saturating_sub(LAST_LINES));
+                        return Err(Error::new(Code::ApplyImageBuild, message)
+                            .help(format!(
+                                "build it by hand to see the whole log: `docker build -f {0}/{1} {0}`",
+                                build.context, build.file
+                            ))
+                            .detail(last)
+                            .cause(reason(error)));
+                    }
                 }
             }
-        }
+        };
+        self.mutate("build", call).await?
     }
 }
 

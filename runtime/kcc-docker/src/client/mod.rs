@@ -29,7 +29,7 @@ use bollard::{
     },
 };
 use kcc_diag::Code;
-use kcc_plan::{Error, Fence};
+use kcc_plan::{Error, Fence, fail_points};
 
 use crate::{clock::Clock, endpoint::Endpoint, files::Archive};
 
@@ -94,17 +94,25 @@ impl Client {
         self.mutations.load(Ordering::Relaxed)
     }
 
-    /// Returns the connection for a call that may change something, while the lock of
-    /// the target is certainly held.
-    fn mutate(&self) -> Result<&Docker, Error> {
-        self.fence.check()?;
-        Ok(self.unfenced())
+    /// Makes a call that may change something, while the lock of the target is certainly
+    /// held. Tests kill kcc before and after it, under the name of the call.
+    fn mutate<T>(
+        &self,
+        name: &str,
+        call: impl Future<Output = T>,
+    ) -> impl Future<Output = Result<T, Error>> {
+        // Boxed, because calls are large.
+        let call = Box::pin(call);
+        async move {
+            self.fence.check()?;
+            Ok(self.unfenced(name, call).await)
+        }
     }
 
-    /// Returns the connection for a call that may change the record.
-    fn unfenced(&self) -> &Docker {
+    /// Makes a call that may change the record.
+    async fn unfenced<T>(&self, name: &str, call: impl Future<Output = T>) -> T {
         self.mutations.fetch_add(1, Ordering::Relaxed);
-        &self.docker
+        fail_points::around("docker", name, call).await
     }
 
     pub(crate) async fn create_network(
@@ -118,7 +126,8 @@ impl Client {
             labels: Some(labels.clone().into_iter().collect()),
             ..NetworkCreateRequest::default()
         };
-        let created = self.mutate()?.create_network(request).await;
+        let call = self.docker.create_network(request);
+        let created = self.mutate("create-network", call).await?;
         created
             .map(|_| ())
             .map_err(|error| refused("create network", name, error))
@@ -128,7 +137,8 @@ impl Client {
     /// that is long gone; it then refuses until it is restarted, and the network
     /// is left behind.
     pub(crate) async fn remove_network(&self, name: &str, id: &str) -> Result<(), Error> {
-        let removed = or_gone(self.mutate()?.remove_network(id).await);
+        let call = self.docker.remove_network(id);
+        let removed = or_gone(self.mutate("remove-network", call).await?);
         let Err(error) = removed else { return Ok(()) };
         let counted = matches!(&error, EngineError::DockerResponseServerError { message, .. }
             if message.contains("active endpoints"));
@@ -164,17 +174,16 @@ impl Client {
             labels: Some(labels.clone().into_iter().collect()),
             ..VolumeCreateRequest::default()
         };
-        let created = self.mutate()?.create_volume(request).await;
+        let call = self.docker.create_volume(request);
+        let created = self.mutate("create-volume", call).await?;
         created
             .map(|_| ())
             .map_err(|error| refused("create volume", name, error))
     }
 
     pub(crate) async fn remove_volume(&self, name: &str) -> Result<(), Error> {
-        let removed = self
-            .mutate()?
-            .remove_volume(name, None::<RemoveVolumeOptions>)
-            .await;
+        let call = self.docker.remove_volume(name, None::<RemoveVolumeOptions>);
+        let removed = self.mutate("remove-volume", call).await?;
         or_gone(removed).map_err(|error| refused("remove volume", name, error))
     }
 
@@ -185,33 +194,30 @@ impl Client {
             ..Default::default()
         };
         let body = bollard::body_full(archive.bytes.into());
-        let done = self
-            .mutate()?
-            .upload_to_container(id, Some(options), body)
-            .await;
+        let call = self.docker.upload_to_container(id, Some(options), body);
+        let done = self.mutate("upload", call).await?;
         done.map_err(|error| refused("write the files of container", name, error))
     }
 
     pub(crate) async fn start(&self, id: &str, name: &str) -> Result<(), Error> {
-        let started = self
-            .mutate()?
-            .start_container(id, None::<StartContainerOptions>)
-            .await;
+        let call = self
+            .docker
+            .start_container(id, None::<StartContainerOptions>);
+        let started = self.mutate("start-container", call).await?;
         or_started(started).map_err(|error| refused("start container", name, error))
     }
 
     pub(crate) async fn unpause(&self, id: &str, name: &str) -> Result<(), Error> {
-        let done = self.mutate()?.unpause_container(id).await;
+        let call = self.docker.unpause_container(id);
+        let done = self.mutate("unpause-container", call).await?;
         done.map_err(|error| refused("unpause container", name, error))
     }
 
     /// Stops a container and waits up to its grace period.
     pub(crate) async fn stop(&self, id: &str, name: &str) -> Result<(), Error> {
         self.pre_stop(id).await;
-        let stopped = self
-            .mutate()?
-            .stop_container(id, None::<StopContainerOptions>)
-            .await;
+        let call = self.docker.stop_container(id, None::<StopContainerOptions>);
+        let stopped = self.mutate("stop-container", call).await?;
         or_gone(stopped).map_err(|error| refused("stop container", name, error))
     }
 
@@ -222,7 +228,8 @@ impl Client {
             force: true,
             link: false,
         };
-        let removed = self.mutate()?.remove_container(id, Some(options)).await;
+        let call = self.docker.remove_container(id, Some(options));
+        let removed = self.mutate("remove-container", call).await?;
         or_gone(removed).map_err(|error| refused("remove container", name, error))
     }
 
@@ -230,7 +237,8 @@ impl Client {
         let options = RenameContainerOptions {
             name: name.to_owned(),
         };
-        let renamed = self.mutate()?.rename_container(id, options).await;
+        let call = self.docker.rename_container(id, options);
+        let renamed = self.mutate("rename-container", call).await?;
         renamed.map_err(|error| refused("rename container", name, error))
     }
 }

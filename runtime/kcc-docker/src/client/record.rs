@@ -11,7 +11,7 @@ use bollard::{
         ListVolumesOptions, RemoveImageOptions, RemoveVolumeOptions,
     },
 };
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use kcc_diag::Code;
 use kcc_plan::Error;
@@ -46,7 +46,8 @@ impl Client {
             labels: Some(labels),
             ..VolumeCreateRequest::default()
         };
-        let created = self.unfenced().create_volume(request).await;
+        let call = self.docker.create_volume(request);
+        let created = self.unfenced("claim-volume", call).await;
         created
             .map(|volume| volume.labels)
             .map_err(|error| refused("create volume", name, error))
@@ -54,10 +55,8 @@ impl Client {
 
     /// Removes a volume of the record.
     pub(crate) async fn release_volume(&self, name: &str) -> Result<(), Error> {
-        let removed = self
-            .unfenced()
-            .remove_volume(name, None::<RemoveVolumeOptions>)
-            .await;
+        let call = self.docker.remove_volume(name, None::<RemoveVolumeOptions>);
+        let removed = self.unfenced("release-volume", call).await;
         or_gone(removed).map_err(|error| refused("remove volume", name, error))
     }
 
@@ -108,19 +107,18 @@ impl Client {
             ..CreateImageOptions::default()
         };
         let body = bollard::body_full(archive.into());
-        let mut stream = Box::pin(self.mutate()?.create_image(Some(options), Some(body), None));
-        while let Some(step) = stream.next().await {
-            step.map_err(|error| refused("make image", name, error))?;
-        }
-        Ok(())
+        let steps = self.docker.create_image(Some(options), Some(body), None);
+        let call = steps.try_for_each(async |_| Ok(()));
+        let made = self.mutate("import-image", call).await?;
+        made.map_err(|error| refused("make image", name, error))
     }
 
     /// Removes an image unless a container uses it.
     pub(crate) async fn discard_image(&self, name: &str) {
-        if let Ok(docker) = self.mutate() {
-            let options = None::<RemoveImageOptions>;
-            let _ = docker.remove_image(name, options, None).await;
-        }
+        let call = self
+            .docker
+            .remove_image(name, None::<RemoveImageOptions>, None);
+        let _ = self.mutate("remove-image", call).await;
     }
 
     /// Creates a container that never starts and mounts the volume of its own name,
@@ -154,7 +152,8 @@ impl Client {
             }),
             ..ContainerCreateBody::default()
         };
-        match self.mutate()?.create_container(Some(options), body).await {
+        let call = self.docker.create_container(Some(options), body);
+        match self.mutate("create-holder", call).await? {
             Ok(_) => Ok(()),
             Err(error) if is_conflict(&error) => Ok(()),
             Err(error) => Err(refused("create container", name, error)),

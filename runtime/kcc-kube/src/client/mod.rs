@@ -24,7 +24,7 @@ use std::{
     time::Duration,
 };
 
-use kcc_plan::{Error, Fence, Options};
+use kcc_plan::{Error, Fence, Options, fail_points};
 use kube::api::{Api, DynamicObject};
 
 use self::kinds::Kinds;
@@ -77,17 +77,25 @@ impl Client {
         self.mutations.load(Ordering::Relaxed)
     }
 
-    /// Counts a call that may change something, while the lock of the target is certainly
-    /// held.
-    fn mutates(&self) -> Result<(), Error> {
-        self.fence.check()?;
-        self.mutated();
-        Ok(())
+    /// Makes a call that may change something, while the lock of the target is certainly
+    /// held. Tests kill kcc before and after it, under the name of the call.
+    fn mutate<T>(
+        &self,
+        name: &str,
+        call: impl Future<Output = T>,
+    ) -> impl Future<Output = Result<T, Error>> {
+        // Boxed, because calls are large.
+        let call = Box::pin(call);
+        async move {
+            self.fence.check()?;
+            Ok(self.unfenced(name, call).await)
+        }
     }
 
-    /// Counts a call that may change the record.
-    fn mutated(&self) {
+    /// Makes a call that may change the record.
+    async fn unfenced<T>(&self, name: &str, call: impl Future<Output = T>) -> T {
         self.mutations.fetch_add(1, Ordering::Relaxed);
+        fail_points::around("kubernetes", name, call).await
     }
 
     /// Returns the API of an object's kind, in its namespace.

@@ -79,29 +79,28 @@ impl Client {
     ) -> Result<(), Error> {
         let mut params = PatchParams::apply(MANAGER).validation_strict();
         params.force = force;
-        self.apply_as(reference, manifest, &params).await
+        self.apply_as("apply", reference, manifest, &params).await
     }
 
     /// Applies the number of replicas as the field manager that waits for an
     /// autoscaler, so that the value stays when kcc stops setting it.
     pub(crate) async fn hand_over(&self, reference: &Reference, part: &Value) -> Result<(), Error> {
         let params = PatchParams::apply(SCALE_MANAGER).validation_strict();
-        self.apply_as(reference, part, &params).await
+        self.apply_as("hand-over", reference, part, &params).await
     }
 
     async fn apply_as(
         &self,
+        name: &str,
         reference: &Reference,
         manifest: &Value,
         params: &PatchParams,
     ) -> Result<(), Error> {
         let api = self.api(reference).await?;
-        self.mutates()?;
+        let patch = Patch::Apply(manifest);
         // Request metadata only: nobody reads the object that the server returns.
-        match api
-            .patch_metadata(&reference.name, params, &Patch::Apply(manifest))
-            .await
-        {
+        let call = api.patch_metadata(&reference.name, params, &patch);
+        match self.mutate(name, call).await? {
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) => Err(match dry_run_result(&status) {
                 DryRun::Conflict(owned_fields) => conflict(reference, &owned_fields),
@@ -139,12 +138,13 @@ impl Client {
     /// Creates an object, unless one of its name exists.
     pub(crate) async fn create(&self, reference: &Reference, object: &Value) -> Result<(), Error> {
         let api = self.api(reference).await?;
-        self.mutates()?;
         let object: DynamicObject = serde_json::from_value(object.clone()).map_err(|error| {
             let message = format!("{reference} is not a valid object");
             Error::new(Code::ApplyRefused, message).cause(error)
         })?;
-        match api.create(&post_params(), &object).await {
+        let params = post_params();
+        let call = api.create(&params, &object);
+        match self.mutate("create", call).await? {
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
             Err(error) => Err(self.error(&format!("create {reference}"), &error)),
@@ -153,26 +153,31 @@ impl Client {
 
     /// Changes some fields of an object, if its identity still matches.
     pub(crate) async fn change(&self, reference: &Reference, part: &Value) -> Result<(), Error> {
-        self.merge(reference, part, MANAGER).await
+        self.merge("change", reference, part, MANAGER).await
     }
 
     /// Restarts pods under a field manager of its own. A later apply as `kcc` does
     /// not contain the annotation and would otherwise remove it.
     pub(crate) async fn restart(&self, reference: &Reference, part: &Value) -> Result<(), Error> {
-        self.merge(reference, part, RESTART).await
+        self.merge("restart", reference, part, RESTART).await
     }
 
-    async fn merge(&self, reference: &Reference, part: &Value, manager: &str) -> Result<(), Error> {
+    async fn merge(
+        &self,
+        name: &str,
+        reference: &Reference,
+        part: &Value,
+        manager: &str,
+    ) -> Result<(), Error> {
         let api = self.api(reference).await?;
         let params = PatchParams {
             field_manager: Some(manager.to_owned()),
             ..PatchParams::default()
         };
-        self.mutates()?;
         let what = format!("change {reference}");
-        let answer = api
-            .patch(&reference.name, &params, &Patch::Merge(part))
-            .await;
+        let patch = Patch::Merge(part);
+        let call = api.patch(&reference.name, &params, &patch);
+        let answer = self.mutate(name, call).await?;
         answer
             .map(|_| ())
             .map_err(|error| self.error(&what, &error))
@@ -187,8 +192,8 @@ impl Client {
             uid: Some(uid.to_owned()),
         };
         let params = DeleteParams::foreground().preconditions(same);
-        self.mutates()?;
-        match api.delete(&reference.name, &params).await {
+        let call = api.delete(&reference.name, &params);
+        match self.mutate("delete", call).await? {
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
             Err(error) => Err(self.error(&format!("delete {reference}"), &error)),

@@ -48,9 +48,9 @@ impl Client {
         namespace: &str,
         map: &ConfigMap,
     ) -> Result<Option<String>, Error> {
-        self.mutated();
-        let created = self.config_maps(namespace);
-        let created = created.create(&post_params(), map).await;
+        let (maps, params) = (self.config_maps(namespace), post_params());
+        let call = maps.create(&params, map);
+        let created = self.unfenced("claim-config-map", call).await;
         let name = map.metadata.name.as_deref().unwrap_or_default();
         self.version_of(&format!("create ConfigMap `{name}`"), created)
     }
@@ -63,13 +63,14 @@ impl Client {
         name: &str,
         part: &Value,
     ) -> Result<Option<String>, Error> {
-        self.mutated();
         let params = PatchParams {
             field_manager: Some(MANAGER.to_owned()),
             ..PatchParams::default()
         };
         let maps = self.config_maps(namespace);
-        let merged = maps.patch(name, &params, &Patch::Merge(part)).await;
+        let patch = Patch::Merge(part);
+        let call = maps.patch(name, &params, &patch);
+        let merged = self.unfenced("merge-config-map", call).await;
         self.version_of(&format!("change ConfigMap `{name}`"), merged)
     }
 
@@ -81,13 +82,14 @@ impl Client {
         name: &str,
         version: Option<&str>,
     ) -> Result<bool, Error> {
-        self.mutated();
         let same = Preconditions {
             resource_version: version.map(str::to_owned),
             uid: None,
         };
         let params = DeleteParams::background().preconditions(same);
-        match self.config_maps(namespace).delete(name, &params).await {
+        let maps = self.config_maps(namespace);
+        let call = maps.delete(name, &params);
+        match self.unfenced("release-config-map", call).await {
             Ok(_) => Ok(true),
             Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(false),
             Err(error) => Err(self.error(&format!("delete ConfigMap `{name}`"), &error)),

@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{
     ApplyReport, Blob, Cancel, Error, Event, Intent, Options, Reporter, Scope, Silent, Store,
-    StoredHead, Swap, Version,
+    StoredHead, Swap, Version, fail_points,
     revision::{
         self, Change, Clocks, FoundRevision, History, HistoryNow, Preparation, RecordedOutcome,
         Revision, RevisionId,
@@ -231,14 +231,15 @@ impl<S: Store> Record<S> {
         cancel: &Cancel,
         task: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
-        self.lock(command, options, reporter, cancel).await?;
+        let locked = self.lock(command, options, reporter, cancel);
+        fail_points::around("record", "lock", locked).await?;
         // Made meanwhile, and used if the task changes anything.
         *lock(&self.preparation) = options.revisions.as_ref().map(Preparation::begin);
         let result = tokio::select! {
             result = task => result,
             never = self.renew_forever(reporter, cancel) => match never {},
         };
-        self.unlock().await;
+        fail_points::around("record", "unlock", self.unlock()).await;
         result
     }
 
@@ -264,12 +265,12 @@ impl<S: Store> Record<S> {
         blobs.extend(history);
         blobs.push(intent);
         self.fence.check()?;
-        self.store.put(&blobs).await?;
-        self.write(|head| {
+        fail_points::around("record", "put", self.store.put(&blobs)).await?;
+        let write = self.write(|head| {
             head.intent = Some(intent_digest);
             head.history = digest.or(head.history.take());
-        })
-        .await?;
+        });
+        fail_points::around("record", "intent", write).await?;
         *self.recording() = recording;
         Ok(())
     }
@@ -348,19 +349,19 @@ impl<S: Store> Record<S> {
         {
             digest = Some(blob.digest().clone());
             self.fence.check()?;
-            self.store.put(&[blob]).await?;
+            fail_points::around("record", "put", self.store.put(&[blob])).await?;
         }
         let mut retained: BTreeSet<_> = inventory.iter().chain(&digest).cloned().collect();
-        self.write(|head| {
+        let write = self.write(|head| {
             head.inventory = inventory;
             head.intent = None;
             head.history = digest.or(head.history.take());
-        })
-        .await?;
+        });
+        fail_points::around("record", "inventory", write).await?;
         if let Some(history) = history {
             retained.extend(history.blobs().cloned());
             // A blob that cannot be removed harms nobody, and the next apply tries again.
-            let _ = self.retain(&retained).await;
+            let _ = fail_points::around("record", "retain", self.retain(&retained)).await;
         }
         Ok(())
     }
@@ -378,7 +379,7 @@ impl<S: Store> Record<S> {
             entry.ended = Some(self.clocks().await?);
             entry.result = Some(outcome.result(details.digest()));
             self.fence.check()?;
-            self.store.put(&[details]).await?;
+            fail_points::around("record", "put", self.store.put(&[details])).await?;
         }
         Ok(history)
     }
@@ -529,7 +530,7 @@ impl<S: Store> Record<S> {
         for digest in self.store.blobs().await? {
             if !retained.contains(&digest) {
                 self.fence.check()?;
-                self.store.remove(&digest).await?;
+                fail_points::around("record", "remove", self.store.remove(&digest)).await?;
             }
         }
         Ok(())
@@ -546,15 +547,15 @@ impl<S: Store> Record<S> {
             Some(intent) => Some(self.store_value(intent).await?),
             None => None,
         };
-        self.write(|head| (head.inventory, head.intent) = (inventory, intent))
-            .await
+        let write = self.write(|head| (head.inventory, head.intent) = (inventory, intent));
+        fail_points::around("record", "adopt", write).await
     }
 
     async fn store_value<T: Serialize>(&self, value: &T) -> Result<Digest, Error> {
         self.fence.check()?;
         let blob = self::value(value);
         let digest = blob.digest().clone();
-        self.store.put(&[blob]).await?;
+        fail_points::around("record", "put", self.store.put(&[blob])).await?;
         Ok(digest)
     }
 
@@ -708,7 +709,8 @@ impl<S: Store> Record<S> {
         let bytes = next.map(Head::bytes);
         let mut previous = held.version.clone();
         loop {
-            let failure = match self.store.swap(&previous, bytes.as_deref()).await {
+            let swap = self.store.swap(&previous, bytes.as_deref());
+            let failure = match fail_points::around("record", "swap", swap).await {
                 Ok(Swap::Done(version)) => return Ok(Replaced::By(version)),
                 Ok(Swap::Lost) => None,
                 Err(error) => Some(error),
