@@ -22,6 +22,9 @@ use crate::{client::Client, files::Archive, store::DockerStore};
 const DIRECTORY: &str = "/secrets";
 /// The image of the container, which has no content.
 const IMAGE: &str = "kcc-empty:1";
+/// The number of attempts to use the image. All scopes of an engine share it, and the
+/// last one that is taken down removes it, even if another one is about to use it.
+const IMAGE_TRIES: u32 = 10;
 
 /// The generated secrets of one scope.
 pub(crate) struct SecretVolume {
@@ -81,17 +84,28 @@ impl SecretVolume {
 
     /// Creates what is missing of image, volume and container.
     async fn create(&self) -> Result<(), Error> {
-        if self.client.image(IMAGE).await?.is_none() {
-            let empty = tar::Builder::new(Vec::new()).into_inner();
-            self.client
-                .import_image(IMAGE, empty.unwrap_or_default())
-                .await?;
-        }
         let labels = HashMap::from([self.label.clone()]);
         self.client.claim_volume(&self.name, labels.clone()).await?;
-        self.client
-            .create_holder(&self.name, IMAGE, DIRECTORY, labels)
-            .await
+        for _ in 0..IMAGE_TRIES {
+            if self.client.image(IMAGE).await?.is_none() {
+                let empty = tar::Builder::new(Vec::new()).into_inner();
+                self.client
+                    .import_image(IMAGE, empty.unwrap_or_default())
+                    .await?;
+            }
+            let (name, labels) = (&self.name, labels.clone());
+            let created = self.client.create_holder(name, IMAGE, DIRECTORY, labels);
+            if created.await? {
+                return Ok(());
+            }
+        }
+        let message = format!(
+            "cannot create container `{}`: its image disappears",
+            self.name
+        );
+        Err(Error::new(Code::ApplyRefused, message).help(format!(
+            "keep `{IMAGE}` from being removed, then run the command again"
+        )))
     }
 }
 

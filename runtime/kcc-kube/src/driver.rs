@@ -41,7 +41,7 @@ const REST_FACTOR: u32 = 5;
 /// with more of them, slow responses would look like missing ones.
 const PARALLEL: usize = 16;
 /// The time limit for the removal of an object, and the interval between polls.
-const REMOVAL_LIMIT: Duration = Duration::from_mins(5);
+pub(crate) const REMOVAL_LIMIT: Duration = Duration::from_mins(5);
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// The number of log lines that explain a failure.
 const LINES: i64 = 5;
@@ -331,7 +331,8 @@ impl Driver for KubeDriver<'_> {
     }
 }
 
-fn removal_pending(reference: &Reference, live: &Value, stopped: bool) -> Error {
+/// Describes an object that is not gone in time.
+pub(crate) fn removal_pending(reference: &Reference, live: &Value, stopped: bool) -> Error {
     let finalizers = live
         .pointer("/metadata/finalizers")
         .and_then(Value::as_array);
@@ -354,7 +355,8 @@ fn removal_pending(reference: &Reference, live: &Value, stopped: bool) -> Error 
     ))
 }
 
-async fn pause(cancel: &Cancel) {
+/// Waits between two looks.
+pub(crate) async fn pause(cancel: &Cancel) {
     tokio::select! {
         () = tokio::time::sleep(POLL_INTERVAL) => {}
         () = cancel.cancelled() => {}

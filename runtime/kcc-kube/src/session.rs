@@ -6,6 +6,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     ops::ControlFlow,
     sync::Arc,
+    time::Instant,
 };
 
 use kcc_diag::Code;
@@ -24,7 +25,7 @@ use serde_json::Value;
 
 use crate::{
     client::Client,
-    driver::KubeDriver,
+    driver::{KubeDriver, REMOVAL_LIMIT, pause, removal_pending},
     exec::Containers,
     images,
     logs::Logs,
@@ -213,6 +214,7 @@ pub async fn down(
     cancel: &Cancel,
 ) -> Result<ApplyReport, Error> {
     let session = Session::open(desired, options).await?;
+    session.await_removal(reporter, cancel).await?;
     let record = &session.record;
     record
         .wait_until_unlocked(options, reporter, cancel)
@@ -523,6 +525,31 @@ impl<'a> Session<'a> {
             created += 1;
         }
         Ok(created)
+    }
+
+    /// Waits until a namespace that is being removed is gone, as an earlier command that
+    /// was killed has asked: nothing can be written to the record in it any more.
+    async fn await_removal(&self, reporter: &dyn Reporter, cancel: &Cancel) -> Result<(), Error> {
+        let namespace = Reference::namespace(&self.kube.namespace);
+        let begin = Instant::now();
+        let mut noted = false;
+        // Whoever may not read it has not removed it either.
+        while let Ok(Some(live)) = self.client.get(&namespace).await {
+            if live.pointer("/metadata/deletionTimestamp").is_none() {
+                break;
+            }
+            let stopped = cancel.is_cancelled();
+            if stopped || begin.elapsed() > REMOVAL_LIMIT {
+                return Err(removal_pending(&namespace, &live, stopped));
+            }
+            if !noted {
+                let text = &format!("waiting until {namespace} is removed");
+                reporter.event(&Event::Note { text });
+                noted = true;
+            }
+            pause(cancel).await;
+        }
+        Ok(())
     }
 
     fn is_own_namespace(&self, operation: &Operation) -> bool {

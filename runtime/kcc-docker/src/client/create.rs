@@ -1,22 +1,25 @@
 //! Creates containers: translates kcc's type into the engine's request.
 
-use std::collections::HashMap;
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use bollard::{
     models::{
-        ContainerCreateBody, DeviceMapping, DeviceRequest, EndpointSettings, HealthConfig,
-        HostConfig, Mount as EngineMount, MountBindOptions, MountBindOptionsPropagationEnum,
-        MountType, NetworkConnectRequest, NetworkingConfig, PortBinding, RestartPolicy,
-        RestartPolicyNameEnum,
+        ContainerCreateBody, ContainerStateStatusEnum, DeviceMapping, DeviceRequest,
+        EndpointSettings, HealthConfig, HostConfig, Mount as EngineMount, MountBindOptions,
+        MountBindOptionsPropagationEnum, MountType, NetworkConnectRequest, NetworkingConfig,
+        PortBinding, RestartPolicy, RestartPolicyNameEnum,
     },
-    query_parameters::CreateContainerOptions,
+    query_parameters::{CreateContainerOptions, InspectContainerOptions},
 };
 use kcc_diag::Code;
 use kcc_lower::docker::{Container, HealthCheck, Mount, Restart, tmpfs_options};
 use kcc_model::{Check, Propagation};
 use kcc_plan::Error;
 
-use super::{Client, refused};
+use super::{Client, is_conflict, is_missing, refused};
 use crate::payload::NewContainer;
 
 /// The scheduling period, of which a CPU limit is a part. Unlike the engine's own
@@ -24,6 +27,11 @@ use crate::payload::NewContainer;
 const PERIOD: i64 = 100_000;
 /// The most time between two checks of a starting container, in milliseconds.
 const START_INTERVAL_MS: u64 = 1_000;
+
+/// The number of times to look for a container that the engine is still creating for a
+/// killed command, and the interval.
+const UNFINISHED_TRIES: u32 = 100;
+const UNFINISHED_PAUSE: Duration = Duration::from_millis(100);
 
 /// The resources of other containers, by identity, that a container joins.
 #[derive(Debug, Clone, Copy, Default)]
@@ -52,11 +60,7 @@ impl Client {
         let first = new.container.networks.iter().next();
         let body =
             body(new, first, env, shares).map_err(|error| refused_patch(name).cause(error))?;
-        let call = self.docker.create_container(Some(options), body);
-        let created = self.mutate("create-container", call).await?;
-        created
-            .map(|created| created.id)
-            .map_err(|error| refused("create container", name, error))
+        self.create_alone(name, &options, &body, &new.labels).await
     }
 
     /// Connects a container to another network.
@@ -73,6 +77,60 @@ impl Client {
         let call = self.docker.connect_network(network, request);
         let connected = self.mutate("connect-network", call).await?;
         connected.map_err(|error| refused("connect a container to network", network, error))
+    }
+
+    /// Creates a container under a name that was free when kcc looked. The engine may
+    /// still have been creating one for a command that was killed: it is removed.
+    async fn create_alone(
+        &self,
+        name: &str,
+        options: &CreateContainerOptions,
+        body: &ContainerCreateBody,
+        labels: &BTreeMap<String, String>,
+    ) -> Result<String, Error> {
+        let mut left = UNFINISHED_TRIES;
+        loop {
+            let (options, body) = (Some(options.clone()), body.clone());
+            let call = self.docker.create_container(options, body);
+            match self.mutate("create-container", call).await? {
+                Ok(created) => return Ok(created.id),
+                Err(error) if is_conflict(&error) && left > 0 => {
+                    if !self.remove_unfinished(name, labels).await? {
+                        return Err(refused("create container", name, error));
+                    }
+                    left -= 1;
+                }
+                Err(error) => return Err(refused("create container", name, error)),
+            }
+        }
+    }
+
+    /// Removes a container that never ran, with exactly these labels. Returns false if
+    /// another one has the name. The engine takes a name before the container is there.
+    async fn remove_unfinished(
+        &self,
+        name: &str,
+        labels: &BTreeMap<String, String>,
+    ) -> Result<bool, Error> {
+        let options = None::<InspectContainerOptions>;
+        let container = match self.docker.inspect_container(name, options).await {
+            Ok(container) => container,
+            Err(error) if is_missing(&error) => {
+                tokio::time::sleep(UNFINISHED_PAUSE).await;
+                return Ok(true);
+            }
+            Err(error) => return Err(refused("inspect container", name, error)),
+        };
+        let status = container.state.and_then(|state| state.status);
+        let own = container.config.and_then(|config| config.labels);
+        let own = own.unwrap_or_default();
+        let is_same = |(label, value): (&String, &String)| own.get(label) == Some(value);
+        if status != Some(ContainerStateStatusEnum::CREATED) || !labels.iter().all(is_same) {
+            return Ok(false);
+        }
+        let id = container.id.unwrap_or_default();
+        self.remove(&id, name).await?;
+        Ok(true)
     }
 }
 

@@ -38,6 +38,11 @@ const RESPONSE_SECONDS: u64 = 600;
 /// The time limit for the first response.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
+/// The number of times to check if a container is gone that the engine is removing, and
+/// the interval.
+const REMOVAL_TRIES: u32 = 100;
+const REMOVAL_PAUSE: Duration = Duration::from_millis(100);
+
 /// A connection to an engine.
 #[derive(Debug)]
 pub struct Client {
@@ -115,6 +120,7 @@ impl Client {
         fail_points::around("docker", name, call).await
     }
 
+    /// Creates a network, unless another of kcc's has come first.
     pub(crate) async fn create_network(
         &self,
         name: &str,
@@ -128,9 +134,15 @@ impl Client {
         };
         let call = self.docker.create_network(request);
         let created = self.mutate("create-network", call).await?;
-        created
-            .map(|_| ())
-            .map_err(|error| refused("create network", name, error))
+        let own = created.map_err(|error| refused("create network", name, error))?;
+        // Names of networks are not unique. The engine creates one after the other, and
+        // goes on with those that a killed command has asked for: they are there by now.
+        let networks = self.networks().await?.into_iter();
+        let mut others = networks.filter(|other| other.name == name && other.id != own.id);
+        if others.any(|other| other.labels == *labels) {
+            self.remove_network(name, &own.id).await?;
+        }
+        Ok(())
     }
 
     /// Removes a network. An engine may keep counting the endpoint of a container
@@ -230,7 +242,24 @@ impl Client {
         };
         let call = self.docker.remove_container(id, Some(options));
         let removed = self.mutate("remove-container", call).await?;
-        or_gone(removed).map_err(|error| refused("remove container", name, error))
+        match or_gone(removed) {
+            // For a command that was killed.
+            Err(error) if is_being_removed(&error) => self.await_removal(id, name).await,
+            removed => removed.map_err(|error| refused("remove container", name, error)),
+        }
+    }
+
+    /// Waits until a container is gone that the engine is removing already.
+    async fn await_removal(&self, id: &str, name: &str) -> Result<(), Error> {
+        for _ in 0..REMOVAL_TRIES {
+            if self.inspect(id).await?.is_none() {
+                return Ok(());
+            }
+            tokio::time::sleep(REMOVAL_PAUSE).await;
+        }
+        let message = format!("container `{name}` is still being removed");
+        Err(Error::new(Code::ApplyIncomplete, message)
+            .help("check that the engine responds, then run the command again"))
     }
 
     pub(crate) async fn rename(&self, id: &str, name: &str) -> Result<(), Error> {
@@ -282,6 +311,15 @@ fn is_conflict(error: &EngineError) -> bool {
             status_code: 409,
             ..
         }
+    )
+}
+
+/// Returns true if the engine is removing the container already.
+fn is_being_removed(error: &EngineError) -> bool {
+    matches!(
+        error,
+        EngineError::DockerResponseServerError { status_code: 409, message }
+            if message.contains("already in progress")
     )
 }
 

@@ -122,14 +122,14 @@ impl Client {
     }
 
     /// Creates a container that never starts and mounts the volume of its own name,
-    /// unless it exists.
+    /// unless it exists. Returns false if its image is gone.
     pub(crate) async fn create_holder(
         &self,
         name: &str,
         image: &str,
         directory: &str,
         labels: HashMap<String, String>,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let options = CreateContainerOptions {
             name: Some(name.to_owned()),
             ..CreateContainerOptions::default()
@@ -154,8 +154,9 @@ impl Client {
         };
         let call = self.docker.create_container(Some(options), body);
         match self.mutate("create-holder", call).await? {
-            Ok(_) => Ok(()),
-            Err(error) if is_conflict(&error) => Ok(()),
+            Ok(_) => Ok(true),
+            Err(error) if is_conflict(&error) => Ok(true),
+            Err(error) if is_missing(&error) => Ok(false),
             Err(error) => Err(refused("create container", name, error)),
         }
     }

@@ -204,10 +204,14 @@ impl<S: Store> Record<S> {
 
     /// Returns true if no other command has changed the target since the epoch, and none
     /// is changing it. A command that observes without the lock and finds nothing to do
-    /// asks this afterwards: it may have seen a half-done change. Read-only.
+    /// asks this afterwards: it may have seen a half-done change. Nor is a record at rest
+    /// that says nothing but is there: a command was killed while it removed it, and the
+    /// next one that takes the lock removes the rest. Read-only.
     pub async fn is_at_rest(&self, epoch: u64) -> Result<bool, Error> {
         let stored = self.store.head().await?;
-        Ok(self.parse(&stored)?.epoch == epoch && self.holder(&stored).await?.is_none())
+        let head = self.parse(&stored)?;
+        let remains = head.is_empty() && stored != StoredHead::default();
+        Ok(head.epoch == epoch && !remains && self.holder(&stored).await?.is_none())
     }
 
     /// Waits until no other command is changing the target, as long as the options
