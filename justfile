@@ -45,6 +45,18 @@ e2e-docker:
 e2e-kube:
     KCC_E2E_KUBE=1 cargo test --test e2e-kubernetes
 
+# Kill kcc at every change of a real Docker engine (needs Debian's docker.io and root).
+kills-docker:
+    KCC_E2E_DOCKER=1 cargo test --features failpoints --test e2e-docker -- every_kill
+
+# The same on a real Kubernetes (needs root).
+kills-kube:
+    KCC_E2E_KUBE=1 cargo test --features failpoints --test e2e-kubernetes -- every_kill
+
+# Kill kcc everywhere, several times each, and in every recovery; this takes hours.
+kills-all:
+    KCC_KILLS=all just kills-docker kills-kube
+
 # Compare kcc with its alternatives, as ratios within one run.
 bench:
     cargo bench --bench versus

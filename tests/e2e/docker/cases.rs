@@ -14,7 +14,7 @@ use kcc_test_engines::{
     outcome, report,
     shop::{
         COMPONENTS, Shop as _, all_outputs, applies_one_variable, comes_up_and_is_stable,
-        completes_killed_applies, fails_without_its_engine, one_apply_at_a_time, take_down,
+        fails_without_its_engine, one_apply_at_a_time, take_down,
     },
 };
 use kcc_test_support::CommandOutput;
@@ -42,7 +42,6 @@ cases! {
     revisions_are_listed_shown_and_applied_again,
     down_keeps_the_data_without_volumes,
     a_failing_check_ends_with_its_reason,
-    a_killed_apply_is_completed_by_the_next,
     an_interrupted_apply_ends_with_exit_code_4,
     a_second_apply_waits,
     an_instance_runs_next_to_the_target,
@@ -320,15 +319,6 @@ fn a_failing_check_ends_with_its_reason(shop: &Shop) {
     // Components that do not need it came up; its dependents did not start.
     assert!(shop.list("container").contains(&shop.name("checkout")));
     assert!(!shop.list("container").contains(&shop.name("web")));
-}
-
-fn a_killed_apply_is_completed_by_the_next(shop: &Shop) {
-    completes_killed_applies(shop, &["create network", "create container", "ready"]);
-    let containers = shop.list("container");
-    assert_eq!(containers, COMPONENTS.map(|component| shop.name(component)));
-    // Everything is recorded: down finds all of it.
-    take_down(shop, true);
-    assert_eq!(shop.objects(), [""; 0]);
 }
 
 fn an_interrupted_apply_ends_with_exit_code_4(shop: &Shop) {

@@ -8,7 +8,9 @@
 mod cases;
 mod example;
 mod fields;
+mod kills;
 mod lock;
+mod outages;
 mod shop;
 
 use std::process::ExitCode;
@@ -27,6 +29,13 @@ fn main() -> ExitCode {
             example.comes_up_and_is_removed(testbed);
         })
     });
+    let killed = Case::new("a_killed_engine_is_survived", |_| {
+        outages::a_killed_engine_is_survived();
+    });
+    let full = Case::new("a_full_engine_is_survived", |_| {
+        outages::a_full_engine_is_survived();
+    });
+    let kills = kills::case();
     // Each case brings up a whole system.
     let lock = Case::new("an_image_is_locked_and_pinned", |testbed| {
         lock::an_image_is_locked_and_pinned(testbed);
@@ -40,6 +49,9 @@ fn main() -> ExitCode {
     trials::run(
         Testbed::find,
         Some(2),
-        shop.chain(examples).chain([lock, moved, fields]),
+        shop.chain(examples)
+            .chain([lock, moved, fields])
+            .chain([killed, full])
+            .chain(kills),
     )
 }

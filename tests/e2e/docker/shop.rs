@@ -14,7 +14,12 @@ pub(crate) struct Shop {
 
 impl Shop {
     pub(crate) fn new(testbed: Arc<Testbed>, case: &str) -> Self {
-        let system = System::of(testbed, "shop", "dev", &initials(case));
+        Self::of(testbed, &initials(case))
+    }
+
+    /// Copies the shop under a name with a suffix.
+    pub(crate) fn of(testbed: Arc<Testbed>, suffix: &str) -> Self {
+        let system = System::of(testbed, "shop", "dev", suffix);
         let port = free_port();
         system.edit(
             "teams/storefront/web.cue",
@@ -25,6 +30,11 @@ impl Shop {
         let built = Command::new("bash").arg(system.path("app/build")).status();
         assert!(built.unwrap().success(), "the shop's program needs Go");
         Self { system, port }
+    }
+
+    /// Returns the copy by itself.
+    pub(crate) fn into_system(self) -> System<Testbed> {
+        self.system
     }
 
     /// Returns true if the engine holds a record of the target.

@@ -6,8 +6,8 @@ use kcc_test_engines::{
     history::keeps_a_history,
     outcome,
     shop::{
-        all_outputs, applies_one_variable, comes_up_and_is_stable, completes_killed_applies,
-        fails_without_its_engine, one_apply_at_a_time, take_down,
+        all_outputs, applies_one_variable, comes_up_and_is_stable, fails_without_its_engine,
+        one_apply_at_a_time, take_down,
     },
 };
 
@@ -28,7 +28,6 @@ cases! {
     revisions_are_listed_shown_and_applied_again,
     down_keeps_the_claims_without_volumes,
     unmanaged_objects_are_not_touched,
-    a_killed_apply_is_completed_by_the_next,
     a_second_apply_waits,
     an_instance_runs_next_to_the_target,
     output_contains_no_secrets,
@@ -153,14 +152,6 @@ fn unmanaged_objects_are_not_touched(shop: &Shop) {
         ran.assert_stderr_contains(text);
     }
     assert_eq!(shop.versions(), before);
-}
-
-fn a_killed_apply_is_completed_by_the_next(shop: &Shop) {
-    shop.generate_key();
-    completes_killed_applies(shop, &["create ServiceAccount", "create Deployment"]);
-    // Everything is recorded: down finds all of it.
-    take_down(shop, true);
-    assert!(!shop.exists());
 }
 
 fn a_second_apply_waits(shop: &Shop) {

@@ -9,8 +9,10 @@ mod cases;
 mod connections;
 mod example;
 mod fields;
+mod kills;
 mod lock;
 mod operators;
+mod outages;
 mod shop;
 
 use std::process::ExitCode;
@@ -38,10 +40,17 @@ fn main() -> ExitCode {
     let fields = Case::new("fields_have_an_effect_in_pods", |testbed| {
         fields::fields_have_an_effect_in_pods(testbed);
     });
+    let killed = Case::new("a_killed_api_server_is_survived", |testbed| {
+        outages::a_killed_api_server_is_survived(testbed);
+    });
+    let kills = kills::case();
     // Each case brings up a whole system.
     trials::run(
         Testbed::find,
         Some(2),
-        shop.chain(examples).chain([operators, lock, fields]),
+        shop.chain(examples)
+            .chain([operators, lock, fields])
+            .chain([killed.alone()])
+            .chain(kills),
     )
 }

@@ -12,7 +12,12 @@ pub(crate) struct Shop(System<Testbed>);
 
 impl Shop {
     pub(crate) fn new(testbed: Arc<Testbed>, case: &str) -> Self {
-        let shop = Self(System::of(testbed, "shop", "prod", &initials(case)));
+        Self::of(testbed, &initials(case))
+    }
+
+    /// Copies the shop under a name with a suffix.
+    pub(crate) fn of(testbed: Arc<Testbed>, suffix: &str) -> Self {
+        let shop = Self(System::of(testbed, "shop", "prod", suffix));
         let own = format!("namespace: {:?}", shop.name);
         shop.edit("kcc.cue", "namespace: \"shop\"", &own);
         shop.stand_in();
@@ -21,6 +26,11 @@ impl Shop {
             shop.testbed.shop_image(&image);
         }
         shop
+    }
+
+    /// Returns the copy by itself.
+    pub(crate) fn into_system(self) -> System<Testbed> {
+        self.0
     }
 
     /// Returns the images in the rendered files that belong to the shop itself.

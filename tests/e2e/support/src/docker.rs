@@ -48,25 +48,40 @@ impl Testbed {
         }
         // Not on tmpfs: the engine's layers need a file system that supports them.
         let directory = PathBuf::from(format!("/var/tmp/kcc-e2e-{}", std::process::id()));
-        let up = Command::new(root().join("tests/testbed/docker-up"))
-            .arg(&directory)
-            .output()
-            .unwrap();
-        assert!(
-            up.status.success(),
-            "{}",
-            String::from_utf8_lossy(&up.stderr)
-        );
-        let text = String::from_utf8(up.stdout).unwrap();
-        let host = text
-            .trim()
-            .strip_prefix("export DOCKER_HOST=")
-            .unwrap()
-            .to_owned();
         Some(Self {
-            host,
+            host: up(&directory, true),
             directory: Some(directory),
         })
+    }
+
+    /// Starts an engine of its own in a directory, which is removed with it. It sets up no
+    /// rules of the firewall, which would disturb the other engines of the machine, and
+    /// so its containers may reach nothing.
+    pub fn start(directory: PathBuf) -> Self {
+        Self {
+            host: up(&directory, false),
+            directory: Some(directory),
+        }
+    }
+
+    /// Ends the engine as if by a crash of the machine. Its containers stay.
+    ///
+    /// # Panics
+    ///
+    /// If it is not one that was started.
+    pub fn kill(&self) {
+        let file = self.directory.as_ref().unwrap().join("docker.pid");
+        let process = fs::read_to_string(file).unwrap();
+        crate::kill(process.trim());
+    }
+
+    /// Starts the engine again.
+    ///
+    /// # Panics
+    ///
+    /// If it is not one that was started.
+    pub fn restart(&self) {
+        up(self.directory.as_ref().unwrap(), false);
     }
 
     /// Runs the docker command and returns its output.
@@ -183,15 +198,23 @@ impl Testbed {
             ("volume", &["volume", "rm"]),
             ("network", &["network", "rm"]),
         ] {
-            for name in self.objects(system, kind) {
-                if let Err(error) = self.try_docker(&[remove, &[&name]].concat()) {
-                    eprintln!("cannot remove {kind} {name}: {error}");
+            // By identity: the names of networks are not unique.
+            let list = match kind {
+                "container" => &["container", "ls", "-aq"][..],
+                _ => &[kind, "ls", "-q"],
+            };
+            let filter = format!("--filter=label=dev.kcc.system={system}");
+            let found = self.try_docker(&[list, &[&filter]].concat());
+            for id in found.unwrap_or_default().lines() {
+                if let Err(error) = self.try_docker(&[remove, &[id]].concat()) {
+                    eprintln!("cannot remove {kind} {id}: {error}");
                 }
             }
         }
         let labels = ["volume", "ls", "--filter=label=dev.kcc.record"];
         let scopes =
-            self.docker(&[&labels[..], &["--format={{.Label \"dev.kcc.record\"}}"]].concat());
+            self.try_docker(&[&labels[..], &["--format={{.Label \"dev.kcc.record\"}}"]].concat());
+        let scopes = scopes.unwrap_or_default();
         let own = scopes.lines().filter_map(|scope| scope.split_once('/'));
         let own: BTreeSet<_> = own.filter(|(of, _)| *of == system).collect();
         for (_, target) in own {
@@ -271,6 +294,15 @@ impl Drop for Testbed {
             }
         }
     }
+}
+
+/// Starts an engine in a directory unless it runs, and returns its address.
+fn up(directory: &Path, firewall: bool) -> String {
+    let mut script = Command::new(root().join("tests/testbed/docker-up"));
+    script.env("KCC_TEST_IPTABLES", firewall.to_string());
+    let text = crate::kubernetes::run(script.arg(directory));
+    let address = text.trim().strip_prefix("export DOCKER_HOST=");
+    address.unwrap().to_owned()
 }
 
 fn docker(host: &str, args: &[&str]) -> Result<String, String> {

@@ -10,6 +10,9 @@ use std::{
     process::{Command, Stdio},
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use kcc_lock::Digest;
+use kcc_plan::Blob;
 use kcc_test_support::root;
 use serde_json::Value;
 
@@ -54,13 +57,55 @@ impl Testbed {
             kubectl: Path::new(binaries.trim()).join("kubectl"),
             started,
         };
-        run(Command::new(scripts.join("kubernetes-up")).arg(&testbed.directory));
+        testbed.up();
         Some(testbed)
+    }
+
+    /// Starts what does not run of the cluster.
+    fn up(&self) {
+        let script = root().join("tests/testbed/kubernetes-up");
+        run(Command::new(script).arg(&self.directory));
+    }
+
+    /// Ends the API server as if by a crash.
+    pub fn kill(&self) {
+        let file = self.directory.join("run/apiserver.pid");
+        let process = fs::read_to_string(file).unwrap();
+        crate::kill(process.trim());
+    }
+
+    /// Starts the API server again.
+    pub fn restart(&self) {
+        self.up();
     }
 
     /// Returns the path of the kubeconfig.
     pub fn kubeconfig(&self) -> String {
         self.directory.join("kubeconfig").display().to_string()
+    }
+
+    /// Returns everything that the records in a namespace say, as text.
+    pub fn record_text(&self, namespace: &str) -> String {
+        let maps = self.kubectl(&["get", "configmaps", "-n", namespace, "-o", "json"]);
+        let maps: Value = serde_json::from_str(&maps).unwrap();
+        let mut texts = Vec::new();
+        for map in maps["items"].as_array().unwrap() {
+            let name = map["metadata"]["name"].as_str().unwrap();
+            texts.push(format!("{name}: {}", map["data"]));
+            let Some(packed) = map["binaryData"]["blob"].as_str() else {
+                continue;
+            };
+            // A blob of these tests has one part.
+            let digest = name.rsplit('.').next().and_then(Digest::from_hex).unwrap();
+            let blob = Blob::unpack(&digest, &BASE64.decode(packed).unwrap()).unwrap();
+            texts.push(String::from_utf8(blob.bytes().to_vec()).unwrap());
+        }
+        texts.join("\n")
+    }
+
+    /// Returns the directory of a persistent volume.
+    pub fn volume(&self, name: &str) -> PathBuf {
+        self.directory.join("volumes").join(name)
     }
 
     /// Builds a kubectl command on the cluster.

@@ -23,6 +23,7 @@ mod example;
 pub mod history;
 mod host_directory;
 mod http;
+pub mod kills;
 pub mod kubernetes;
 pub mod layout;
 mod recorder;
@@ -32,6 +33,19 @@ pub mod shop;
 pub mod store;
 mod system;
 pub mod trials;
+
+/// Ends a process by a signal that it cannot handle, and waits until it has ended.
+fn kill(process: &str) {
+    let sent = std::process::Command::new("kill")
+        .args(["-KILL", process])
+        .status();
+    assert!(sent.unwrap().success());
+    let state = std::path::Path::new("/proc").join(process).join("stat");
+    // Nobody may wait for it, so that it stays as a zombie.
+    while std::fs::read_to_string(&state).is_ok_and(|text| !text.contains(") Z ")) {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
 
 pub use example::{ExampleCopy, outcome, report};
 pub use host_directory::HostDirectory;

@@ -95,21 +95,6 @@ pub fn applies_one_variable(shop: &impl Shop, action: &str, kind: &str, done: &s
     assert_eq!(shop.page().1["greeting"], "hello");
 }
 
-/// Checks that the next apply completes those that were killed at some lines.
-pub fn completes_killed_applies(shop: &impl Shop, lines: &[&str]) {
-    let copy = shop.copy();
-    for line in lines {
-        let mut child = copy.start_until(&apply(copy), line);
-        child.kill().unwrap();
-        child.wait().unwrap();
-        assert!(shop.has_intent(), "{line}");
-    }
-    copy.apply();
-    assert_eq!(shop.page().0, 200);
-    assert!(!shop.has_intent());
-    assert_eq!(copy.apply()["mutatingCalls"], 0);
-}
-
 /// Checks that neither a second apply nor a plan runs beside the first, once that
 /// printed a line, that both name it, and that another one waits for it.
 pub fn one_apply_at_a_time(shop: &impl Shop, line: &str) {
