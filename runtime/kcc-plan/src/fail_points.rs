@@ -3,8 +3,9 @@
 //!
 //! With the feature `failpoints` the environment arms them: `FAILPOINTS` as the crate
 //! `fail` reads it (`docker::start-container::before=2*off->return` ends kcc at the third
-//! pass), with `any` for a pass of any point; and each pass is a line of the file in `KCC_FAILPOINTS_TRACE`. Without the
-//! feature, and so in the released binary, nothing of this exists.
+//! pass), with `any` for a pass of any point. Each pass is a line of the file in
+//! `KCC_FAILPOINTS_TRACE`. Without the feature, and so in the released binary, nothing of
+//! this exists.
 
 use std::future::Future;
 

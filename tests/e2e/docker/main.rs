@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "it is a test")]
 
+mod canary;
 mod cases;
 mod example;
 mod fields;
@@ -29,6 +30,9 @@ fn main() -> ExitCode {
             example.comes_up_and_is_removed(testbed);
         })
     });
+    let canary = Case::new("a_canary_is_found_only_where_it_is_read", |testbed| {
+        canary::is_found_only_where_it_is_read(testbed);
+    });
     let killed = Case::new("a_killed_engine_is_survived", |_| {
         outages::a_killed_engine_is_survived();
     });
@@ -51,7 +55,7 @@ fn main() -> ExitCode {
         Some(2),
         shop.chain(examples)
             .chain([lock, moved, fields])
-            .chain([killed, full])
+            .chain([canary, killed, full])
             .chain(kills),
     )
 }

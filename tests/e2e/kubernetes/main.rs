@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "it is a test")]
 
+mod canary;
 mod cases;
 mod connections;
 mod example;
@@ -40,8 +41,11 @@ fn main() -> ExitCode {
     let fields = Case::new("fields_have_an_effect_in_pods", |testbed| {
         fields::fields_have_an_effect_in_pods(testbed);
     });
+    let canary = Case::new("a_canary_is_found_only_where_it_is_read", |testbed| {
+        canary::is_found_only_where_it_is_read(testbed);
+    });
     let killed = Case::new("a_killed_api_server_is_survived", |testbed| {
-        outages::a_killed_api_server_is_survived(testbed);
+        outages::a_killed_api_server_is_survived(&testbed);
     });
     let kills = kills::case();
     // Each case brings up a whole system.
@@ -50,7 +54,7 @@ fn main() -> ExitCode {
         Some(2),
         shop.chain(examples)
             .chain([operators, lock, fields])
-            .chain([killed.alone()])
+            .chain([canary, killed.alone()])
             .chain(kills),
     )
 }

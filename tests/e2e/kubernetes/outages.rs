@@ -10,7 +10,7 @@ use kcc_test_engines::{
 
 use crate::kills::{ARGS, in_a_namespace};
 
-pub(crate) fn a_killed_api_server_is_survived(testbed: Arc<Testbed>) {
+pub(crate) fn a_killed_api_server_is_survived(testbed: &Arc<Testbed>) {
     let system = in_a_namespace(testbed.clone(), "killed");
     write_ledger(&system);
     testbed.shell_image(SHELL);
