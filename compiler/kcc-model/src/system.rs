@@ -20,6 +20,10 @@ pub struct SystemModel {
     pub teams: BTreeMap<Name, Team>,
     /// The model of each target.
     pub targets: BTreeMap<Name, TargetModel>,
+    /// The archive of revisions: a directory relative to the root, or a repository of a
+    /// registry (`oci://HOST/REPOSITORY`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archive: Option<String>,
     /// The facts about images from `kcc.lock`, by reference.
     #[serde(skip)]
     pub images: Images,

@@ -101,6 +101,7 @@ pub(crate) fn build_system(tree: &ConfigTree) -> SystemModel {
         name: system.name,
         teams: system.teams,
         targets: targets.collect(),
+        archive: system.archive,
         images: Images::default(),
     }
 }
@@ -136,6 +137,7 @@ fn build_into(tree: &ConfigTree, files: ReferencedFiles<'_>, sink: &Sink) -> Sys
         name: system.name,
         teams: system.teams,
         targets,
+        archive: system.archive,
         images: files.images.clone(),
     }
 }

@@ -19,6 +19,7 @@ pub(crate) struct System {
     pub(crate) name: Name,
     pub(crate) teams: BTreeMap<Name, Team>,
     pub(crate) targets: BTreeMap<Name, TargetBinding>,
+    pub(crate) archive: Option<String>,
 }
 
 /// The engine and settings of a target.
@@ -59,7 +60,32 @@ pub(crate) fn build(tree: &ConfigTree, sink: &Sink) -> System {
         name,
         teams,
         targets,
+        archive: archive(&system),
     }
+}
+
+/// Decodes the address of the archive: a directory or a repository of a registry.
+fn archive(system: &Cursor<'_>) -> Option<String> {
+    let field = system.child("history")?.child("archive")?;
+    let text = field.text()?;
+    let help = match text.split_once("://") {
+        None if !text.is_empty() => return Some(text),
+        Some(("oci", repository)) => match repository.split_once('/') {
+            Some((host, path))
+                if !host.is_empty() && !path.is_empty() && !path.contains([':', '@']) =>
+            {
+                return Some(text);
+            }
+            _ => {
+                "name a host and a repository without a tag, `oci://registry.acme.io/shop/history`"
+            }
+        },
+        _ => "name a directory, or a repository as `oci://registry.acme.io/shop/history`",
+    };
+    let message = format!("`{text}` is not an archive");
+    let error = field.error(Code::ModelBadPath, message, "not an archive");
+    field.report(error.help(help));
+    None
 }
 
 /// Returns the package clause of the system file, below which `system` belongs.

@@ -76,6 +76,7 @@ impl System {
             name: "shop".to_owned(),
             teams: BTreeMap::from([("shop".to_owned(), team)]),
             targets: BTreeMap::from([(TARGET.to_owned(), target)]),
+            archive: None,
             images: BTreeMap::new(),
         })
     }
