@@ -96,7 +96,7 @@ pub use logs::{
     LogEntries, LogEntry, LogLine, LogOptions, LogReader, LogReport, LogSource, LogStart,
     log_entry, read_logs, unredacted,
 };
-pub use oci::{ArtifactStore, Descriptor, Index, Layout, MANIFEST_TYPE, Manifest};
+pub use oci::{ArtifactStore, Descriptor, Index, Layout, MANIFEST_TYPE, Manifest, TarFile};
 pub use operation::{Action, Operation, OperationId};
 pub use options::Options;
 pub use perform::{RecordStore, observe_undisturbed, perform, start_order};

@@ -40,7 +40,7 @@ pub trait ArtifactStore {
 
 impl ArtifactStore for Layout {
     fn address(&self) -> String {
-        self.path().display().to_string()
+        self.shown().display().to_string()
     }
 
     async fn names(&self) -> Result<BTreeSet<String>, Error> {

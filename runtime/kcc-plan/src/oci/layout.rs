@@ -40,6 +40,8 @@ struct Marker {
 #[derive(Debug, Clone)]
 pub struct Layout {
     path: PathBuf,
+    /// The path as messages show it.
+    shown: PathBuf,
 }
 
 /// The right to change the index of a layout and to remove content.
@@ -51,7 +53,25 @@ pub(crate) struct Locked<'a> {
 impl Layout {
     /// Uses the directory at a path. Creates nothing yet.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into() }
+        let path = path.into();
+        Self {
+            shown: path.clone(),
+            path,
+        }
+    }
+
+    /// Lets messages show another path, such as that of a file with all of it.
+    #[must_use]
+    pub fn shown_as(self, path: impl Into<PathBuf>) -> Self {
+        Self {
+            shown: path.into(),
+            ..self
+        }
+    }
+
+    /// Returns the path as messages show it.
+    pub fn shown(&self) -> &Path {
+        &self.shown
     }
 
     /// Returns the directory.
@@ -62,25 +82,29 @@ impl Layout {
     /// Fails unless the directory is a layout whose format kcc reads.
     pub fn check(&self) -> Result<(), Error> {
         let path = self.path.join(MARKER);
-        match read(&path)? {
+        match self.read_file(&path)? {
+            None if !self.path.exists() => {
+                let message = format!("`{}` does not exist", self.shown.display());
+                Err(Error::new(Code::StateStore, message).help("check the path"))
+            }
             None => Err(self.foreign()),
             Some(bytes) => match version(&bytes) {
                 Some(found) if found != VERSION => Err(self.newer(&found)),
                 Some(_) => Ok(()),
-                None => Err(malformed(&path, "it has no `imageLayoutVersion`")),
+                None => Err(self.malformed(&path, "it has no `imageLayoutVersion`")),
             },
         }
     }
 
     /// Returns the content of a digest as it is stored.
     pub fn read(&self, digest: &Digest) -> Result<Option<Vec<u8>>, Error> {
-        read(&self.content(digest))
+        self.read_file(&self.content(digest))
     }
 
     /// Lists the digests of all content, with sizes.
     pub fn list(&self) -> Result<BTreeMap<Digest, u64>, Error> {
         let path = self.path.join(BLOBS);
-        let fail = |error| failed("list", &path, error);
+        let fail = |error| self.failed("list", &path, error);
         let entries = match fs::read_dir(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeMap::new()),
             entries => entries.map_err(fail)?,
@@ -104,10 +128,11 @@ impl Layout {
     /// Returns the index; an empty one if there is none yet.
     pub fn index(&self) -> Result<Index, Error> {
         let path = self.path.join(INDEX);
-        read(&path)?.map_or_else(
+        self.read_file(&path)?.map_or_else(
             || Ok(Index::default()),
             |bytes| {
-                serde_json::from_slice(&bytes).map_err(|error| malformed(&path, &error.to_string()))
+                serde_json::from_slice(&bytes)
+                    .map_err(|error| self.malformed(&path, &error.to_string()))
             },
         )
     }
@@ -116,7 +141,7 @@ impl Layout {
     pub fn manifest(&self, digest: &Digest) -> Result<Option<Manifest>, Error> {
         let parse = |blob: Blob| {
             serde_json::from_slice(blob.bytes())
-                .map_err(|error| malformed(&self.content(digest), &error.to_string()))
+                .map_err(|error| self.malformed(&self.content(digest), &error.to_string()))
         };
         self.read_verified(digest)?.map(parse).transpose()
     }
@@ -129,7 +154,7 @@ impl Layout {
                 return Ok(blob);
             }
             let why = format!("its content has the digest `{}`", blob.digest());
-            Err(malformed(&self.content(digest), &why))
+            Err(self.malformed(&self.content(digest), &why))
         };
         self.read(digest)?.map(compare).transpose()
     }
@@ -140,7 +165,7 @@ impl Layout {
         match fs::metadata(&path) {
             Ok(metadata) => Ok(metadata.len() == content.size),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(failed("read", &path, error)),
+            Err(error) => Err(self.failed("read", &path, error)),
         }
     }
 
@@ -173,7 +198,7 @@ impl Layout {
     }
 
     /// Adds content. What is there already stays as it is, or is repaired.
-    pub fn put(&self, blobs: &[Blob]) -> Result<(), Error> {
+    pub fn add(&self, blobs: &[Blob]) -> Result<(), Error> {
         let lock = self.open()?;
         lock.lock_shared().map_err(|error| self.unlockable(error))?;
         self.write_content(blobs)
@@ -194,7 +219,7 @@ impl Layout {
     /// Opens the file to lock, and makes the directory a layout before.
     fn open(&self) -> Result<File, Error> {
         let path = self.path.join(MARKER);
-        let fail = |error| failed("write", &path, error);
+        let fail = |error| self.failed("write", &path, error);
         create_directory(&self.path).map_err(fail)?;
         if !path.exists() && !self.is_empty()? {
             return Err(self.foreign());
@@ -204,7 +229,7 @@ impl Layout {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(&path).map_err(fail)?;
-        match read(&path)?.as_deref().and_then(version) {
+        match self.read_file(&path)?.as_deref().and_then(version) {
             Some(found) if found != VERSION => return Err(self.newer(&found)),
             Some(_) => return Ok(file),
             None => {}
@@ -234,7 +259,7 @@ impl Layout {
     }
 
     fn is_empty(&self) -> Result<bool, Error> {
-        let fail = |error| failed("list", &self.path, error);
+        let fail = |error| self.failed("list", &self.path, error);
         for entry in fs::read_dir(&self.path).map_err(fail)? {
             let name = entry.map_err(fail)?.file_name();
             if name != MARKER && !name.to_string_lossy().starts_with(PART) {
@@ -250,11 +275,11 @@ impl Layout {
 
     fn write_content(&self, blobs: &[Blob]) -> Result<(), Error> {
         let directory = self.path.join(BLOBS);
-        let fail = |error| failed("write", &directory, error);
+        let fail = |error| self.failed("write", &directory, error);
         create_directory(&directory).map_err(fail)?;
         for blob in blobs {
             let path = self.content(blob.digest());
-            if read(&path)?.as_deref() != Some(blob.bytes()) {
+            if self.read_file(&path)?.as_deref() != Some(blob.bytes()) {
                 self.replace(&path, blob.bytes())?;
             }
         }
@@ -266,7 +291,7 @@ impl Layout {
         let bytes = serde_json::to_vec(index).unwrap_or_default();
         let path = self.path.join(INDEX);
         self.replace(&path, &bytes)?;
-        sync_directory(&self.path).map_err(|error| failed("write", &path, error))
+        sync_directory(&self.path).map_err(|error| self.failed("write", &path, error))
     }
 
     /// Replaces a file.
@@ -281,24 +306,58 @@ impl Layout {
         };
         write()
             .map(drop)
-            .map_err(|error| failed("write", path, error))
+            .map_err(|error| self.failed("write", path, error))
+    }
+
+    fn read_file(&self, path: &Path) -> Result<Option<Vec<u8>>, Error> {
+        match fs::read(path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(self.failed("read", path, error)),
+        }
+    }
+
+    fn remove_file(&self, path: &Path) -> Result<(), Error> {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(self.failed("remove", path, error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn malformed(&self, path: &Path, why: &str) -> Error {
+        let message = format!("`{}` is damaged: {why}", self.shown_path(path).display());
+        Error::new(Code::StateDamaged, message)
+    }
+
+    fn failed(&self, verb: &str, path: &Path, error: std::io::Error) -> Error {
+        let message = format!("cannot {verb} `{}`", self.shown_path(path).display());
+        Error::new(Code::StateStore, message).cause(error)
+    }
+
+    fn shown_path(&self, path: &Path) -> PathBuf {
+        match path.strip_prefix(&self.path) {
+            Ok(below) if below != Path::new("") => self.shown.join(below),
+            _ => self.shown.clone(),
+        }
     }
 
     fn foreign(&self) -> Error {
-        let message = format!("`{}` is not an OCI image layout", self.path.display());
+        let message = format!("`{}` is not an OCI image layout", self.shown.display());
         Error::new(Code::StateStore, message)
             .help("name a directory that kcc or another tool for OCI layouts wrote, or a new one")
     }
 
     fn newer(&self, found: &str) -> Error {
-        let path = self.path.display();
+        let path = self.shown.display();
         let message =
             format!("`{path}` has version {found} of OCI image layouts; kcc reads {VERSION}");
         Error::new(Code::StateNewer, message).help("use a later version of kcc")
     }
 
     fn unlockable(&self, error: std::io::Error) -> Error {
-        failed("lock", &self.path.join(MARKER), error)
+        self.failed("lock", &self.path.join(MARKER), error)
     }
 }
 
@@ -308,24 +367,24 @@ impl Locked<'_> {
         self.layout.write_content(blobs)
     }
 
-    /// Replaces the index. The content that it leads to must exist.
+    /// Replaces the index. It may lead only to content that is stored already.
     pub(crate) fn set_index(&self, index: &Index) -> Result<(), Error> {
         self.layout.write_index(index)
     }
 
     /// Removes content, if it is there. Nothing in the index may lead to it.
     pub(crate) fn remove(&self, digest: &Digest) -> Result<(), Error> {
-        remove(&self.layout.content(digest))
+        self.layout.remove_file(&self.layout.content(digest))
     }
 
     /// Removes what killed commands were writing: nobody else writes now.
     fn remove_parts(&self) -> Result<(), Error> {
         let path = &self.layout.path;
-        let fail = |error| failed("list", path, error);
+        let fail = |error| self.layout.failed("list", path, error);
         for entry in fs::read_dir(path).map_err(fail)? {
             let entry = entry.map_err(fail)?;
             if entry.file_name().to_string_lossy().starts_with(PART) {
-                remove(&entry.path())?;
+                self.layout.remove_file(&entry.path())?;
             }
         }
         Ok(())
@@ -335,21 +394,6 @@ impl Locked<'_> {
 fn version(marker: &[u8]) -> Option<String> {
     let marker: Marker = serde_json::from_slice(marker).ok()?;
     Some(marker.image_layout_version)
-}
-
-fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(failed("read", path, error)),
-    }
-}
-
-fn remove(path: &Path) -> Result<(), Error> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(failed("remove", path, error)),
-        _ => Ok(()),
-    }
 }
 
 fn create_directory(path: &Path) -> std::io::Result<()> {
@@ -366,14 +410,4 @@ fn sync_directory(path: &Path) -> std::io::Result<()> {
         File::open(path)?.sync_all()?;
     }
     Ok(())
-}
-
-fn malformed(path: &Path, why: &str) -> Error {
-    let message = format!("`{}` is damaged: {why}", path.display());
-    Error::new(Code::StateDamaged, message)
-}
-
-fn failed(verb: &str, path: &Path, error: std::io::Error) -> Error {
-    let message = format!("cannot {verb} `{}`", path.display());
-    Error::new(Code::StateStore, message).cause(error)
 }

@@ -4,8 +4,10 @@
 mod artifacts;
 mod layout;
 mod manifest;
+mod tar_file;
 
 pub use artifacts::ArtifactStore;
 pub use layout::Layout;
 pub(crate) use layout::Locked;
 pub use manifest::{Descriptor, Index, MANIFEST_TYPE, Manifest};
+pub use tar_file::TarFile;

@@ -105,7 +105,7 @@ impl Stored {
 
 impl Store for FolderStore {
     async fn put(&self, blobs: &[Blob]) -> Result<(), Error> {
-        self.layout.put(blobs)
+        self.layout.add(blobs)
     }
 
     async fn get(&self, digest: &Digest) -> Result<Option<Blob>, Error> {
