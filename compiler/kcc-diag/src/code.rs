@@ -199,6 +199,7 @@ codes! {
     StateDamaged = State "kcc::state::damaged" "state/damaged.md";
     StateNewer = State "kcc::state::newer" "state/newer.md";
     StateStore = State "kcc::state::store" "state/store.md";
+    StateArchive = State "kcc::state::archive" "state/archive.md";
     StateNoRevision = State "kcc::state::no-revision" "state/no-revision.md";
 }
 

@@ -46,6 +46,7 @@
 //! ```
 
 mod address;
+pub mod archive;
 mod builder;
 mod calls;
 mod change;
@@ -103,8 +104,8 @@ pub use perform::{RecordStore, observe_undisturbed, perform, start_order};
 pub use plan::{Plan, PlannedComponent, Step, Wait};
 pub use plan_file::PlanFile;
 pub use record::{
-    Blob, Fence, FolderStore, Intent, Inventory, InventoryObject, LegacyRecords, Record, Snapshot,
-    Store, StoredHead, Swap, Unapplied, Version, now,
+    Blob, BlobSource, Fence, FolderStore, Intent, Inventory, InventoryObject, LegacyRecords,
+    Record, Snapshot, Store, StoredHead, Swap, Unapplied, Version, now,
 };
 pub use recovery::{LabelledObject, Recovery, listed};
 pub use report::{ApplyReport, ComponentReport, Failure, Outcome, Totals};

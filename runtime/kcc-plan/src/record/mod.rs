@@ -26,4 +26,4 @@ pub use folder::FolderStore;
 pub use journal::{Intent, Inventory, InventoryObject, Unapplied, now};
 pub use legacy::LegacyRecords;
 pub use record::{Record, Snapshot};
-pub use store::{Store, StoredHead, Swap, Version};
+pub use store::{BlobSource, Store, StoredHead, Swap, Version};

@@ -30,11 +30,13 @@ use super::{
     holder::Holder,
 };
 use crate::{
-    ApplyReport, Blob, Cancel, Error, Event, Intent, Options, Reporter, Scope, Silent, Store,
-    StoredHead, Swap, Version, fail_points,
+    ApplyReport, ArtifactStore, Blob, Cancel, Error, Event, Intent, Options, Reporter, Scope,
+    Silent, Store, StoredHead, Swap, Version,
+    archive::{Added, Archive},
+    fail_points,
     revision::{
-        self, Change, Clocks, FoundRevision, History, HistoryNow, Preparation, RecordedOutcome,
-        Revision, RevisionId,
+        self, ArchivedHistory, Change, Clocks, FoundRevision, History, HistoryNow, Preparation,
+        RecordedOutcome, Revision, RevisionId,
     },
 };
 
@@ -290,7 +292,14 @@ impl<S: Store> Record<S> {
             Change::Revision(new) => {
                 let preparation = lock(&self.preparation).take();
                 let preparation = preparation.ok_or_else(|| fence::lost("it is not held"))?;
-                let prepared = preparation.end().await;
+                let mut prepared = preparation.end().await;
+                if let Some(archived) = prepared.archived.take()
+                    && history.entries.is_empty()
+                {
+                    history = archived.history;
+                    history.trim(self.store.retained());
+                    self.put_blobs_of(&history, archived.blobs).await?;
+                }
                 let written = revision::write(&self.store, &history, *new, prepared, started);
                 let written = written.await?;
                 blobs = written.blobs;
@@ -493,6 +502,87 @@ impl<S: Store> Record<S> {
         let entries = &mut now.history.entries;
         entries.retain(|entry| changed.contains(&entry.number));
         Ok(now)
+    }
+
+    /// Adds what an archive lacks of the history.
+    pub async fn archive<A: ArtifactStore>(
+        &self,
+        scope: &Scope,
+        archive: &Archive<A>,
+    ) -> Result<Added, Error> {
+        let now = self.history().await?;
+        archive
+            .add(scope, &now.history, now.runs, &self.store)
+            .await
+    }
+
+    /// Adds older entries of an archive to the history, under the lock, which it takes.
+    /// Returns their number. They stay until the next apply leaves out what the store
+    /// does not retain.
+    pub async fn import(
+        &self,
+        scope: &Scope,
+        archived: ArchivedHistory,
+        options: &Options,
+    ) -> Result<usize, Error> {
+        let import = async {
+            let mut history = self.own_history().await?;
+            if history.entries.is_empty() {
+                let message = format!("{scope} has no history to add to");
+                let help = format!("bring it back with `{}`", scope.command("history restore"));
+                return Err(Error::new(Code::StateArchive, message).help(help));
+            }
+            let added = history.extend(archived.history, scope)?;
+            self.put_blobs_of(&history, archived.blobs).await?;
+            self.write_history(&history).await?;
+            Ok(added)
+        };
+        let cancel = Cancel::new();
+        self.locked("an import", options, &Silent, &cancel, import)
+            .await
+    }
+
+    /// Removes all but the last entries and the last complete one from the history, under
+    /// the lock, which it takes. Returns their number.
+    pub async fn prune(&self, retained: usize, options: &Options) -> Result<usize, Error> {
+        let prune = async {
+            let mut history = self.own_history().await?;
+            let before = history.entries.len();
+            history.trim(retained);
+            if history.entries.len() < before {
+                let digest = self.write_history(&history).await?;
+                let own = self.held.lock().await;
+                let head = own.as_ref().map(|held| held.head.clone());
+                drop(own);
+                let head = head.unwrap_or_default();
+                let named = head.inventory.into_iter().chain(head.intent);
+                let mut retained: BTreeSet<_> = named.chain([digest]).collect();
+                retained.extend(history.blobs().cloned());
+                self.retain(&retained).await?;
+            }
+            Ok(before - history.entries.len())
+        };
+        let cancel = Cancel::new();
+        self.locked("a prune", options, &Silent, &cancel, prune)
+            .await
+    }
+
+    /// Stores those of some blobs that a history names.
+    async fn put_blobs_of(&self, history: &History, mut blobs: Vec<Blob>) -> Result<(), Error> {
+        let named: BTreeSet<_> = history.blobs().collect();
+        blobs.retain(|blob| named.contains(blob.digest()));
+        self.fence.check()?;
+        self.store.put(&blobs).await
+    }
+
+    async fn write_history(&self, history: &History) -> Result<Digest, Error> {
+        let blob = history.blob();
+        let digest = blob.digest().clone();
+        self.fence.check()?;
+        self.store.put(&[blob]).await?;
+        self.write(|head| head.history = Some(digest.clone()))
+            .await?;
+        Ok(digest)
     }
 
     /// Reads the history from the revisions in the store, whatever the head says.

@@ -45,6 +45,18 @@ pub trait Store {
     fn now(&self) -> impl Future<Output = Result<Timestamp, Error>>;
 }
 
+/// Returns blobs: a store, or an archive.
+pub trait BlobSource {
+    /// Returns a blob after comparing it with its name; none if it is not there.
+    fn fetch(&self, digest: &Digest) -> impl Future<Output = Result<Option<Blob>, Error>>;
+}
+
+impl<S: Store> BlobSource for S {
+    async fn fetch(&self, digest: &Digest) -> Result<Option<Blob>, Error> {
+        self.get(digest).await
+    }
+}
+
 /// A head as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct StoredHead {

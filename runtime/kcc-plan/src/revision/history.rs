@@ -339,15 +339,42 @@ impl History {
     /// Iterates over the blobs that the entries name.
     pub(crate) fn blobs(&self) -> impl Iterator<Item = &Digest> {
         self.entries.iter().flat_map(|entry| {
-            let revision = match &entry.kind {
-                EntryKind::Revision {
-                    manifest, blobs, ..
-                } => Some(blobs.iter().chain([manifest])),
-                EntryKind::Removed {} => None,
-            };
             let details = entry.result.iter().map(|result| &result.details);
-            revision.into_iter().flatten().chain(details)
+            entry.blobs().chain(details)
         })
+    }
+
+    /// Adds the entries of an archive that are older than its own, and returns their
+    /// number. The two have to be one history: where both have an entry, it is the same.
+    pub(crate) fn extend(
+        &mut self,
+        archived: Self,
+        scope: &Scope,
+    ) -> std::result::Result<usize, Error> {
+        let mut older = Vec::new();
+        let first = self.entries.first().map(|entry| entry.number);
+        for entry in archived.entries {
+            match self.get(entry.number) {
+                Some(own) if own.started == entry.started && own.kind == entry.kind => {}
+                None if first.is_none_or(|first| entry.number < first) => older.push(entry),
+                // The record retained it no longer, or has begun again.
+                None => {}
+                Some(_) => {
+                    let message = format!(
+                        "revision {} in the archive is not revision {} of {scope}",
+                        entry.number, entry.number
+                    );
+                    return Err(Error::new(Code::StateArchive, message).help(format!(
+                        "the target began again after it was lost; look at both with `{}`",
+                        scope.command("history")
+                    )));
+                }
+            }
+        }
+        let added = older.len();
+        older.append(&mut self.entries);
+        self.entries = older;
+        Ok(added)
     }
 }
 
@@ -373,6 +400,17 @@ impl Entry {
                 result.is_none_or(|result| result.outcome != Outcome::Complete)
             }
         }
+    }
+
+    /// Iterates over the blobs that a revision consists of.
+    pub(crate) fn blobs(&self) -> impl Iterator<Item = &Digest> {
+        let revision = match &self.kind {
+            EntryKind::Revision {
+                manifest, blobs, ..
+            } => Some(blobs.iter().chain([manifest])),
+            EntryKind::Removed {} => None,
+        };
+        revision.into_iter().flatten()
     }
 
     /// Returns the manifest of a revision.

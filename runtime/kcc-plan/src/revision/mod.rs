@@ -52,4 +52,18 @@ pub trait RevisionSource: Send + Sync {
     fn rolls_back_to(&self) -> Option<u64> {
         None
     }
+
+    /// Returns the history in an archive that goes on, if the target has none.
+    fn archived(&self) -> Option<ArchivedHistory> {
+        None
+    }
+}
+
+/// A history with all its blobs, outside of a record.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ArchivedHistory {
+    /// The history.
+    pub history: History,
+    /// Its blobs.
+    pub blobs: Vec<crate::Blob>,
 }

@@ -8,7 +8,7 @@ use kcc_model::Name;
 use kcc_tree::Engine;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::{Content, Fragments, Repository, RevisionSource, pack::Encoded};
+use super::{ArchivedHistory, Content, Fragments, Repository, RevisionSource, pack::Encoded};
 
 /// The content of a revision, with the records of components as bytes.
 pub(crate) struct Prepared {
@@ -19,6 +19,8 @@ pub(crate) struct Prepared {
     /// The team and the record of each component.
     pub(super) components: BTreeMap<Name, (Name, Encoded)>,
     pub(super) rolls_back_to: Option<u64>,
+    /// The history in an archive that goes on, if the target has none.
+    pub(crate) archived: Option<ArchivedHistory>,
 }
 
 /// A content that is being made on a thread of its own.
@@ -72,6 +74,7 @@ impl Prepared {
             shared: Encoded::of(&shared),
             components: components.collect(),
             rolls_back_to: source.rolls_back_to(),
+            archived: source.archived(),
         }
     }
 }

@@ -15,7 +15,7 @@ use super::{
     manifest::{Base, Manifest},
     pack::Pack,
 };
-use crate::{Error, Store, record::damaged};
+use crate::{BlobSource, Error, record::damaged};
 
 /// A revision with everything that it consists of.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,7 +28,7 @@ pub struct Revision {
 
 impl Revision {
     /// Reads the revision of a manifest.
-    pub async fn load<S: Store>(store: &S, manifest: &Digest) -> Result<Self, Error> {
+    pub async fn load<S: BlobSource>(store: &S, manifest: &Digest) -> Result<Self, Error> {
         let manifest = load_manifest(store, manifest).await?;
         let number = manifest.number;
         let base: Base = load(store, &manifest.base, Kind::Base, number).await?;
@@ -84,19 +84,19 @@ pub struct FoundRevision {
 }
 
 /// Reads the details of an outcome.
-pub async fn load_outcome<S: Store>(
+pub async fn load_outcome<S: BlobSource>(
     store: &S,
     number: u64,
     result: &EntryResult,
 ) -> Result<RecordedOutcome, Error> {
-    let blob = store.get(&result.details).await?;
+    let blob = store.fetch(&result.details).await?;
     let blob = blob.ok_or_else(|| missing(number, &result.details))?;
     RecordedOutcome::parse(&blob)
 }
 
 /// Returns the hash of a component's record in a revision; none if it has no such
 /// component.
-pub(crate) async fn hash_of<S: Store>(
+pub(crate) async fn hash_of<S: BlobSource>(
     store: &S,
     manifest: &Digest,
     component: &str,
@@ -108,8 +108,11 @@ pub(crate) async fn hash_of<S: Store>(
 }
 
 /// Reads a manifest.
-pub(super) async fn load_manifest<S: Store>(store: &S, digest: &Digest) -> Result<Manifest, Error> {
-    let blob = store.get(digest).await?;
+pub(super) async fn load_manifest<S: BlobSource>(
+    store: &S,
+    digest: &Digest,
+) -> Result<Manifest, Error> {
+    let blob = store.fetch(digest).await?;
     let missing = || {
         damaged(&format!(
             "the manifest `{digest}` of a revision is not there"
@@ -119,13 +122,13 @@ pub(super) async fn load_manifest<S: Store>(store: &S, digest: &Digest) -> Resul
 }
 
 /// Reads another blob of a revision.
-pub(super) async fn load<S: Store, T: serde::de::DeserializeOwned>(
+pub(super) async fn load<S: BlobSource, T: serde::de::DeserializeOwned>(
     store: &S,
     digest: &Digest,
     kind: Kind,
     number: u64,
 ) -> Result<T, Error> {
-    let blob = store.get(digest).await?;
+    let blob = store.fetch(digest).await?;
     header::parse(&blob.ok_or_else(|| missing(number, digest))?, kind)
 }
 
