@@ -293,9 +293,18 @@ pub fn compile_scope(
 /// fragments are right: what was applied before does not depend on them. The desired
 /// state has no component.
 pub fn locate(context: &Context, scope: &args::ScopeArgs) -> Result<Compiled, Failure> {
+    locate_in(context, None, scope)
+}
+
+/// Finds the scope of a target of the system in a directory.
+pub fn locate_in(
+    context: &Context,
+    dir: Option<&Path>,
+    scope: &args::ScopeArgs,
+) -> Result<Compiled, Failure> {
     let settings = &context.settings;
     let targets = Targets::of(slice::from_ref(&scope.target));
-    let loaded = load(settings, None)?;
+    let loaded = load(settings, dir)?;
     let evaluated = evaluate(&loaded, settings, &targets, false)?;
     let Evaluated {
         tree, found, known, ..

@@ -1,30 +1,42 @@
 //! `kcc blame`: prints every line, team and commit behind a value.
 
-use std::{collections::BTreeSet, fmt::Write};
+use std::{collections::BTreeSet, fmt::Write, sync::Arc, time::Duration};
 
 use clap::Args;
 use kcc_diag::Format;
+use kcc_plan::{
+    Scope,
+    revision::{RevisionId, Time},
+};
 use kcc_tree::Path;
 use serde::Serialize;
 
-use super::{CommandResult, json};
+use super::{CommandResult, json, rollback::lowered_here, show};
 use crate::{
-    args::System,
+    args::{ScopeArgs, System},
     context::Context,
     examined::Examined,
     exit::Exit,
     failure::Failure,
     pipeline::{self, Targets},
-    provenance::{self, Field, FieldPath, Line, ValueBlame},
+    provenance::{
+        self, Field, FieldPath, Line, LiveDifference, RecordedCommits, RecordedOrigins, ValueBlame,
+        live_differences,
+    },
+    runtime,
 };
+
+/// Begins the path of a field whose live value is asked for.
+const LIVE: &str = "live:";
 
 /// Show the lines, teams and commits behind a value
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  kcc blame services.web.replicas\n  kcc blame services.web.port --target prod\n  kcc blame services.web.env --format json | jq '.values[].lines[].team'\n  kcc blame deployment/web:spec.replicas --target prod"
+    after_help = "Examples:\n  kcc blame services.web.replicas\n  kcc blame services.web.port --target prod\n  kcc blame services.web.env --format json | jq '.values[].lines[].team'\n  kcc blame deployment/web:spec.replicas --target prod\n  kcc blame live:deployment/web:spec.replicas --target prod"
 )]
 pub struct Blame {
-    /// Path in the model or in a rendered object
+    /// Path in the model or in a rendered object; `live:` before the latter compares it
+    /// with what runs
     #[arg(value_name = "PATH", add = crate::completion::paths())]
     pub path: String,
     /// Show only TARGET; may be repeated [default: all targets]
@@ -56,6 +68,9 @@ struct Value {
 impl Blame {
     /// Prints the lines to stdout.
     pub fn run(self, context: &Context) -> CommandResult {
+        if let Some(path) = self.path.strip_prefix(LIVE) {
+            return self.live(context, path);
+        }
         let path = FieldPath::parse(&self.path)?;
         let targets = Targets::of(&self.target);
         let system = pipeline::traced(context, self.system.dir.as_deref(), &targets, true)?;
@@ -81,6 +96,150 @@ impl Blame {
         });
         Ok(Exit::Done)
     }
+
+    /// Prints the live value of fields with the recorded one and what is behind it.
+    fn live(&self, context: &Context, path: &str) -> CommandResult {
+        let FieldPath::Object { .. } = FieldPath::parse(path)? else {
+            return Err(Failure::usage(
+                format!("`{path}` is not a path in an object"),
+                "name one, as in `live:deployment/web:spec.replicas`",
+            ));
+        };
+        let [target] = &self.target[..] else {
+            return Err(Failure::usage(
+                "`live:` is about one target",
+                "name it, as in `--target prod`",
+            ));
+        };
+        let scope = ScopeArgs {
+            target: target.clone(),
+            instance: None,
+        };
+        let compiled = pipeline::locate_in(context, self.system.dir.as_deref(), &scope)?;
+        let mut options = runtime::options(context, &compiled);
+        let newest = RevisionId::At(Time::Ago(Duration::ZERO));
+        let found = runtime::revision(&compiled, &options, newest)?;
+        let lowered = lowered_here(&compiled, &found.revision);
+        let revision = Arc::new(found.revision.clone());
+        options.origins = Some(Arc::new(RecordedOrigins::new(revision, &lowered)));
+        let root = compiled.root.path().to_owned();
+        let compiled = compiled.with(Arc::new(lowered));
+        let plan = runtime::plan(&compiled, &options)?;
+        let objects = compiled.lowered.objects();
+        let declared = &found.revision.content;
+        let differences = live_differences(&plan, &objects, declared);
+        let scope = Scope::of(compiled.desired());
+        let commits = RecordedCommits::of(&root, declared);
+        let recorded = show::values(&found, &scope, path, commits)?;
+        let fields = recorded.into_iter().map(|recorded| {
+            let live = live_value(&recorded, &differences);
+            LiveField { recorded, live }
+        });
+        let answer = LiveAnswer {
+            path: &self.path,
+            target,
+            revision: found.entry.number,
+            values: fields.collect(),
+        };
+        context.printer.data(&match context.settings.format {
+            Format::Json => json(&answer),
+            _ => live_text(&answer),
+        });
+        Ok(Exit::Done)
+    }
+}
+
+/// The JSON output about live fields.
+#[derive(Serialize)]
+struct LiveAnswer<'a> {
+    path: &'a str,
+    target: &'a str,
+    /// The revision in force.
+    revision: u64,
+    values: Vec<LiveField<'a>>,
+}
+
+/// A recorded field with its live value.
+#[derive(Serialize)]
+struct LiveField<'a> {
+    #[serde(flatten)]
+    recorded: show::Shown<'a>,
+    #[serde(flatten)]
+    live: LiveValue,
+}
+
+/// The live value of a field.
+#[derive(Debug, PartialEq, Serialize)]
+struct LiveValue {
+    /// The value; null if the engine has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    live: Option<serde_json::Value>,
+    /// True if it is not the recorded one, or may not be.
+    differs: bool,
+    /// The writer, or the reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+}
+
+/// Finds the live value of a recorded field: the recorded one, unless the engine differs
+/// there or above.
+fn live_value(recorded: &show::Shown<'_>, differences: &[LiveDifference<'_>]) -> LiveValue {
+    let rendered = recorded.rendered.clone().unwrap_or_default();
+    let found = differences.iter().find(|found| {
+        let same = found.object.is_some_and(|object| recorded.is_of(object));
+        let field = found.field.as_ref();
+        same && field.is_none_or(|field| recorded.at.as_ref().is_some_and(|at| at.is_within(field)))
+    });
+    match found {
+        None => LiveValue {
+            live: Some(rendered),
+            differs: false,
+            why: None,
+        },
+        Some(found) => {
+            let exact = found.field.as_ref() == recorded.at.as_ref();
+            let live = || found.difference.right.value.clone().unwrap_or_default();
+            LiveValue {
+                live: exact.then(live),
+                differs: true,
+                why: found.difference.why.clone(),
+            }
+        }
+    }
+}
+
+fn live_text(answer: &LiveAnswer<'_>) -> String {
+    let mut out = String::new();
+    for (at, LiveField { recorded, live }) in answer.values.iter().enumerate() {
+        if at > 0 {
+            out.push('\n');
+        }
+        let field = recorded.field.as_deref().unwrap_or(answer.path);
+        let value = match &live.live {
+            None => "unknown".to_owned(),
+            Some(serde_json::Value::Null) => "not set".to_owned(),
+            Some(value) => value.to_string(),
+        };
+        let why = live.why.as_ref();
+        let why = why.map_or_else(String::new, |why| format!(" ({why})"));
+        let is = match (live.differs, &live.live) {
+            (false, _) => "is as in",
+            (true, Some(_)) => "differs from",
+            (true, None) => "may differ from",
+        };
+        let _ = writeln!(
+            out,
+            "{field} = {value} in {}, {is} revision {}{why}",
+            answer.target, answer.revision
+        );
+        if live.differs
+            && let Some(rendered) = &recorded.rendered
+        {
+            let _ = writeln!(out, "  recorded: {rendered}");
+        }
+        out += &show::text_of(recorded);
+    }
+    kcc_diag::plain(&out).into_owned()
 }
 
 /// Returns the values at and below a path in the model, sorted by path.

@@ -4,13 +4,17 @@ use std::sync::Arc;
 
 use clap::Args;
 use kcc_diag::Format;
-use kcc_lower::EngineDesired;
+use kcc_lower::{EngineDesired, Lowered};
 use kcc_model::Millis;
-use kcc_plan::{Scope, revision::RevisionId};
+use kcc_plan::{
+    Options, Scope,
+    revision::{Revision, RevisionId},
+};
 
 use super::{CommandResult, apply::finish, plan::Prune};
 use crate::{
     args::{LockArgs, ScopeArgs, duration, revision},
+    compiled::Compiled,
     confirm::confirm,
     context::Context,
     exit::Exit,
@@ -59,35 +63,67 @@ impl Rollback {
         let mut options = runtime::options(context, &compiled);
         let found = runtime::revision(&compiled, &options, self.revision)?;
         let revision = Arc::new(found.revision);
-        let mut lowered = revision.content.lowered(&revision.manifest.scope);
-        if let (EngineDesired::Kubernetes(recorded), EngineDesired::Kubernetes(here)) =
-            (&mut lowered.desired.engine, &compiled.desired().engine)
-        {
-            // Whoever applied it may have another name for the cluster.
-            recorded.context.clone_from(&here.context);
-        }
-        options.origins = Some(Arc::new(RecordedOrigins::new(revision.clone(), &lowered)));
         options.revisions = Some(Arc::new(RolledBack(revision.clone())));
         options.message = self.message;
         options.prune = self.prune.into();
         options.take = self.take.into_iter().collect();
         options.timeout_ms = self.timeout.map(|timeout| timeout.0);
-        let compiled = compiled.with(Arc::new(lowered));
-        let plan = runtime::plan(&compiled, &options)?;
-        if context.settings.format != Format::Json {
-            context.printer.data(&plan.to_text());
-        }
+        options.lock_timeout = self.lock.timeout();
         let number = revision.manifest.number;
         let scope = Scope::of(compiled.desired());
-        let question = format!("roll {scope} back to revision {number}?");
-        if !confirm(context, &scope.target, self.yes, &question)? {
-            context.printer.note("nothing was changed");
-            return Ok(Exit::Incomplete);
-        }
-        options.lock_timeout = self.lock.timeout();
-        let reporter = progress::reporter(context);
-        let report = runtime::apply(&compiled, &options, reporter.as_ref())?;
-        let done = format!("applied revision {number} of");
-        finish(context, &report, &done, "to")
+        let recorded = Recorded {
+            question: format!("roll {scope} back to revision {number}?"),
+            done: format!("applied revision {number} of"),
+            yes: self.yes,
+        };
+        apply_recorded(context, compiled, options, &revision, &recorded)
     }
+}
+
+/// The messages of a command that applies recorded objects.
+pub(super) struct Recorded {
+    /// The question before anything is changed.
+    pub(super) question: String,
+    /// The beginning of the result: `applied revision 7 of`.
+    pub(super) done: String,
+    /// True if the question is answered already.
+    pub(super) yes: bool,
+}
+
+/// Prints the plan of a revision's objects, asks for confirmation if the target is shared,
+/// and applies them.
+pub(super) fn apply_recorded(
+    context: &Context,
+    compiled: Compiled,
+    mut options: Options,
+    revision: &Arc<Revision>,
+    recorded: &Recorded,
+) -> CommandResult {
+    let lowered = lowered_here(&compiled, revision);
+    options.origins = Some(Arc::new(RecordedOrigins::new(revision.clone(), &lowered)));
+    let compiled = compiled.with(Arc::new(lowered));
+    let plan = runtime::plan(&compiled, &options)?;
+    if context.settings.format != Format::Json {
+        context.printer.data(&plan.to_text());
+    }
+    let target = &compiled.desired().target;
+    if !confirm(context, target, recorded.yes, &recorded.question)? {
+        context.printer.note("nothing was changed");
+        return Ok(Exit::Incomplete);
+    }
+    let reporter = progress::reporter(context);
+    let report = runtime::apply(&compiled, &options, reporter.as_ref())?;
+    finish(context, &report, &recorded.done, "to")
+}
+
+/// Returns the objects of a revision for the engine of a target.
+pub(super) fn lowered_here(compiled: &Compiled, revision: &Revision) -> Lowered {
+    let mut lowered = revision.content.lowered(&revision.manifest.scope);
+    if let (EngineDesired::Kubernetes(recorded), EngineDesired::Kubernetes(here)) =
+        (&mut lowered.desired.engine, &compiled.desired().engine)
+    {
+        // Whoever applied it may have another name for the cluster.
+        recorded.context.clone_from(&here.context);
+    }
+    lowered
 }

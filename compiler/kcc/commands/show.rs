@@ -8,7 +8,7 @@ use std::{
 
 use clap::Args;
 use kcc_diag::{Format, nearest, plain};
-use kcc_lower::source::Source;
+use kcc_lower::source::{Rendered, Source};
 use kcc_model::{Image, Name};
 use kcc_plan::{
     Scope,
@@ -104,12 +104,18 @@ struct Values<'a> {
 
 /// A value with its lines and their commits.
 #[derive(Serialize)]
-struct Shown<'a> {
+pub(super) struct Shown<'a> {
     /// The field of an object that follows from the value.
     #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<String>,
+    pub(super) field: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    rendered: Option<Value>,
+    pub(super) rendered: Option<Value>,
+    /// The kind and name of the object.
+    #[serde(skip)]
+    object: Option<(String, String)>,
+    /// The path of the field in it, with the positions of elements.
+    #[serde(skip)]
+    pub(super) at: Option<Path>,
     /// The reason why kcc sets the field.
     #[serde(skip_serializing_if = "Option::is_none")]
     because: Option<String>,
@@ -345,7 +351,7 @@ fn location(line: &DeclaredLine) -> String {
 }
 
 /// Finds the values that a user asks for.
-fn values<'a>(
+pub(super) fn values<'a>(
     found: &'a FoundRevision,
     scope: &Scope,
     text: &str,
@@ -391,6 +397,8 @@ fn values<'a>(
                 let mut value = Shown {
                     field: Some(object.named(&path).to_string()),
                     rendered: Some(rendered.clone()),
+                    object: Some((object.kind.clone(), object.name.clone())),
+                    at: Some(path.clone()),
                     because: None,
                     path: None,
                     value: None,
@@ -416,6 +424,14 @@ fn values<'a>(
     }
 }
 
+impl Shown<'_> {
+    /// Returns true if it is a field of an object.
+    pub(super) fn is_of(&self, object: &Rendered) -> bool {
+        let own = self.object.as_ref();
+        own.is_some_and(|(kind, name)| (kind, name) == (&object.kind, &object.name))
+    }
+}
+
 fn shown<'a>(value: &'a DeclaredValue, commits: &mut RecordedCommits<'_>) -> Shown<'a> {
     let lines = value.lines.iter().map(|line| ShownLine {
         commit: commits.commit(line),
@@ -424,6 +440,8 @@ fn shown<'a>(value: &'a DeclaredValue, commits: &mut RecordedCommits<'_>) -> Sho
     Shown {
         field: None,
         rendered: None,
+        object: None,
+        at: None,
         because: None,
         path: Some(&value.path),
         value: value.value.as_ref(),
@@ -460,30 +478,37 @@ fn values_text(values: &Values<'_>) -> String {
         if let (Some(field), Some(rendered)) = (&value.field, &value.rendered) {
             let _ = writeln!(text, "{}", plain(&format!("{field} = {rendered}")));
         }
-        if let Some(why) = &value.because {
-            let _ = writeln!(text, "  set by kcc: {why}");
-        }
-        if let Some(path) = value.path {
-            let from = if value.field.is_some() { "  from " } else { "" };
-            let is = value
-                .value
-                .map_or_else(String::new, |value| format!(" = {value}"));
-            let _ = writeln!(text, "{}", plain(&format!("{from}{path}{is}")));
-        }
-        let rows = value.lines.iter().map(|shown| {
-            let line = shown.line;
-            [
-                format!("  {}:{}:{}", line.file, line.line, line.column),
-                line.team.clone().unwrap_or_else(|| "system".to_owned()),
-                line.role.as_str().to_owned(),
-                shown.commit.as_ref().map_or_else(String::new, |commit| {
-                    format!("{} {} {}", commit.short(), commit.day(), commit.author)
-                }),
-                line.text.clone().unwrap_or_default(),
-            ]
-        });
-        let rows: Vec<_> = rows.collect();
-        text += &columns(&rows);
+        text += &text_of(value);
     }
+    text
+}
+
+/// Formats what is behind a value: the path in the model and its lines.
+pub(super) fn text_of(value: &Shown<'_>) -> String {
+    let mut text = String::new();
+    if let Some(why) = &value.because {
+        let _ = writeln!(text, "  set by kcc: {why}");
+    }
+    if let Some(path) = value.path {
+        let from = if value.field.is_some() { "  from " } else { "" };
+        let is = value
+            .value
+            .map_or_else(String::new, |value| format!(" = {value}"));
+        let _ = writeln!(text, "{}", plain(&format!("{from}{path}{is}")));
+    }
+    let rows = value.lines.iter().map(|shown| {
+        let line = shown.line;
+        [
+            format!("  {}:{}:{}", line.file, line.line, line.column),
+            line.team.clone().unwrap_or_else(|| "system".to_owned()),
+            line.role.as_str().to_owned(),
+            shown.commit.as_ref().map_or_else(String::new, |commit| {
+                format!("{} {} {}", commit.short(), commit.day(), commit.author)
+            }),
+            line.text.clone().unwrap_or_default(),
+        ]
+    });
+    let rows: Vec<_> = rows.collect();
+    text += &columns(&rows);
     text
 }

@@ -75,10 +75,12 @@ pub struct Line {
     pub line: usize,
     /// First column in characters, from 1.
     pub column: usize,
-    /// Last line.
-    pub end_line: usize,
+    /// Last line; none for a line of a revision, which does not record it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end_line: Option<usize>,
     /// One past the last column.
-    pub end_column: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end_column: Option<usize>,
     /// The team that owns it; `None` for the system's own files and the schema.
     pub team: Option<String>,
     /// The file that refers to the line, if it is another one.
@@ -135,8 +137,8 @@ impl Line {
             file: file.map(|file| file.name().to_owned()).unwrap_or_default(),
             line: start.map_or(0, |at| at.line),
             column: start.map_or(0, |at| at.column),
-            end_line: end.map_or(0, |at| at.line),
-            end_column: end.map_or(0, |at| at.column),
+            end_line: end.map(|at| at.line),
+            end_column: end.map(|at| at.column),
             team: files.team(span).map(str::to_owned),
             through: None,
             text: text.to_owned(),
@@ -160,6 +162,11 @@ impl Line {
     /// Returns true if the line is in a file of the system, not in the schema.
     pub fn is_fragment(&self) -> bool {
         self.kind != LineKind::Schema && !self.file.starts_with("schema/")
+    }
+
+    /// Returns true if two lines are at one place, in two versions of a file or in one.
+    pub fn is_at(&self, other: &Self) -> bool {
+        (&self.file, self.line, self.column) == (&other.file, other.line, other.column)
     }
 
     /// Returns the owner in one word: the team, `system` or `kcc`.

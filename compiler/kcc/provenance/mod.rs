@@ -6,6 +6,7 @@
 //! [`git`] reads anything else: it runs `git blame`.
 
 mod commits;
+mod declared;
 mod difference;
 mod field_path;
 mod fragment_origins;
@@ -13,12 +14,14 @@ mod fragment_record;
 mod git;
 mod inferred;
 mod line;
+mod live;
 mod object;
 mod recorded;
 mod spelling;
 mod value;
 
 pub use commits::annotate;
+pub use declared::Declared;
 pub use difference::{Difference, Side, differences};
 pub use field_path::{FieldPath, unknown_path};
 pub use fragment_origins::FragmentOrigins;
@@ -26,6 +29,7 @@ pub use fragment_record::FragmentRecord;
 pub use git::Commit;
 pub use inferred::{inferred_variables, withheld_url};
 pub use line::{Effect, Line, LineKind};
+pub use live::{LiveDifference, live_differences};
 pub use object::{Field, FieldBlame, UNKNOWN_SOURCE, blame_object, unknown_object_in};
 pub use recorded::{RecordedCommits, RecordedOrigins, RolledBack};
 pub use value::{ValueBlame, blame_value};
