@@ -5,6 +5,7 @@
 //! failure into text and an exit code, and the [`printer`] the only one that
 //! writes to stdout and stderr.
 
+pub mod archives;
 pub mod args;
 pub mod cli;
 pub mod commands;

@@ -6,6 +6,7 @@ use std::{
     future::Future,
     io,
     ops::ControlFlow,
+    path::Path,
     pin::pin,
     sync::Arc,
     time::{Duration, Instant},
@@ -17,12 +18,19 @@ use kcc_lower::EngineDesired;
 use kcc_plan::{
     ApplyReport, Cancel, Error, ExecOptions, ExecOutput, ExecStreams, LogLine, LogOptions,
     LogReport, Options, Plan, Recovery, Reporter, Scope, StatusReport,
+    archive::{Added, ArchivedRevision, Verified},
     revision::{FoundRevision, HistoryNow, RevisionId},
 };
 use tokio::signal;
 
 use crate::{
-    compiled::Compiled, context::Context, exit::Exit, failure::Failure, load::Root, terminal,
+    archives::{self, Access},
+    compiled::Compiled,
+    context::Context,
+    exit::Exit,
+    failure::Failure,
+    load::Root,
+    terminal,
 };
 
 /// The margin for the difference between this machine's clock and the engine's.
@@ -268,6 +276,104 @@ pub fn revision(
 ) -> Result<FoundRevision, Failure> {
     let scope = Scope::of(compiled.desired());
     run(compiled, record!(compiled, options: revision(&scope, id)))
+}
+
+/// Adds what an archive lacks of a target's revisions. A path is relative to `directory`.
+pub fn export(
+    compiled: &Compiled,
+    options: &Options,
+    directory: &Path,
+    address: &str,
+) -> Result<Added, Failure> {
+    let scope = Scope::of(compiled.desired());
+    run(compiled, async {
+        let archive = archives::open(address, directory, Access::Write, options).await?;
+        let added = record!(compiled, options: archive(&scope, &archive)).await?;
+        archive.artifacts().save()?;
+        Ok(added)
+    })
+}
+
+/// Adds older revisions of an archive to a target, and returns their number.
+pub fn import(
+    compiled: &Compiled,
+    options: &Options,
+    directory: &Path,
+    address: &str,
+) -> Result<usize, Failure> {
+    let scope = Scope::of(compiled.desired());
+    run(compiled, async {
+        let archive = archives::open(address, directory, Access::Read, options).await?;
+        let entries = archive.list(Some(&scope)).await?;
+        if entries.is_empty() {
+            return Err(archives::lacks(address, &format!("revision of {scope}")));
+        }
+        let archived = archive.history(&entries).await?;
+        record!(compiled, options: import(&scope, archived, options)).await
+    })
+}
+
+/// Reads a revision of a target from an archive: the last one that was applied completely,
+/// unless another one is named.
+pub fn archived(
+    compiled: &Compiled,
+    options: &Options,
+    directory: &Path,
+    address: &str,
+    id: Option<RevisionId>,
+) -> Result<ArchivedRevision, Failure> {
+    let scope = Scope::of(compiled.desired());
+    run(compiled, async {
+        let archive = archives::open(address, directory, Access::Read, options).await?;
+        let found = archive.find(&scope, id).await?;
+        found.ok_or_else(|| archives::lacks(address, &format!("revision of {scope}")))
+    })
+}
+
+/// Verifies an archive.
+pub fn verify(context: &Context, address: &str) -> Result<Verified, Failure> {
+    let settings = &context.settings;
+    let options = archive_options(context);
+    Ok(block_on(async {
+        let directory = &settings.working_dir;
+        let archive = archives::open(address, directory, Access::Read, &options).await?;
+        archive.verify().await
+    })??)
+}
+
+/// Removes all but the last revisions of each scope from an archive, and returns their
+/// number.
+pub fn prune_archive(context: &Context, address: &str, retained: usize) -> Result<usize, Failure> {
+    let settings = &context.settings;
+    let options = archive_options(context);
+    block_on(async {
+        let directory = &settings.working_dir;
+        let archive = archives::open(address, directory, Access::Read, &options).await?;
+        let Some(layout) = archive.artifacts().layout() else {
+            let message = "kcc does not remove anything from registries";
+            let help = "use the registry's own retention rules";
+            return Err(Failure::usage(message, help));
+        };
+        let names = archive.old(retained).await?;
+        layout.remove(&names.iter().flatten().cloned().collect())?;
+        archive.artifacts().save()?;
+        Ok(names.len())
+    })?
+}
+
+/// Removes all but the last revisions from a target's record, and returns their number.
+pub fn prune(compiled: &Compiled, options: &Options, retained: usize) -> Result<usize, Failure> {
+    run(
+        compiled,
+        record!(compiled, options: prune(retained, options)),
+    )
+}
+
+fn archive_options(context: &Context) -> Options {
+    Options {
+        env: context.settings.environment.variables.clone(),
+        ..Options::default()
+    }
 }
 
 /// Takes recoverable objects back into the record.

@@ -1,6 +1,15 @@
-//! `kcc history`: lists the revisions of a target.
+//! `kcc history`: lists the revisions of a target. Its subcommands copy them to archives
+//! and back.
 
-use clap::Args;
+mod copied;
+mod export;
+mod import;
+mod prune;
+mod restore;
+mod sync;
+mod verify;
+
+use clap::{Args, Subcommand};
 use kcc_diag::Format;
 use kcc_model::Name;
 use kcc_plan::{
@@ -14,18 +23,25 @@ use crate::{
     args::{ScopeArgs, time},
     context::Context,
     exit::Exit,
+    failure::Failure,
     pipeline, runtime,
 };
 
-/// List the revisions of a target
+/// List the revisions of a target, and archive them
 #[derive(Debug, Args)]
 #[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    subcommand_value_name = "COMMAND",
     after_help = "Examples:\n  kcc history --target prod\n  kcc history --target prod --component web --since -7d\n  kcc history --target prod --format json | jq '.revisions[].who'"
 )]
 pub struct History {
+    /// The work on an archive, instead of listing.
+    #[command(subcommand)]
+    pub archive: Option<Archives>,
     /// The target.
     #[command(flatten)]
-    pub scope: ScopeArgs,
+    pub scope: Option<ScopeArgs>,
     /// List only revisions that changed COMPONENT
     #[arg(long, value_name = "COMPONENT", add = crate::completion::components())]
     pub component: Option<Name>,
@@ -35,6 +51,18 @@ pub struct History {
     /// List only revisions after TIME, such as `-2h`, `-3d` or `2026-11-30`
     #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true)]
     pub since: Option<Time>,
+}
+
+/// The commands that work on archives of revisions.
+#[derive(Debug, Subcommand)]
+#[allow(missing_docs, reason = "each command has its own help")]
+pub enum Archives {
+    Export(export::Export),
+    Import(import::Import),
+    Sync(sync::Sync),
+    Verify(verify::Verify),
+    Prune(prune::Prune),
+    Restore(restore::Restore),
 }
 
 /// A revision as JSON shows it.
@@ -91,7 +119,21 @@ struct Document<'a> {
 impl History {
     /// Prints the revisions to stdout, the newest first.
     pub fn run(self, context: &Context) -> CommandResult {
-        let compiled = pipeline::locate(context, &self.scope)?;
+        match self.archive {
+            Some(Archives::Export(command)) => return command.run(context),
+            Some(Archives::Import(command)) => return command.run(context),
+            Some(Archives::Sync(command)) => return command.run(context),
+            Some(Archives::Verify(command)) => return command.run(context),
+            Some(Archives::Prune(command)) => return command.run(context),
+            Some(Archives::Restore(command)) => return command.run(context),
+            None => {}
+        }
+        let missing = || {
+            let help = "name it, as in `kcc history --target dev`";
+            Failure::usage("no target to list the revisions of", help)
+        };
+        let scope = self.scope.ok_or_else(missing)?;
+        let compiled = pipeline::locate(context, &scope)?;
         let options = runtime::options(context, &compiled);
         let component = self.component.as_deref();
         let history = runtime::history(&compiled, &options, component)?;

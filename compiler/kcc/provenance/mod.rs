@@ -31,5 +31,5 @@ pub use inferred::{inferred_variables, withheld_url};
 pub use line::{Effect, Line, LineKind};
 pub use live::{LiveDifference, live_differences};
 pub use object::{Field, FieldBlame, UNKNOWN_SOURCE, blame_object, unknown_object_in};
-pub use recorded::{RecordedCommits, RecordedOrigins, RolledBack};
+pub use recorded::{RecordedCommits, RecordedOrigins, Restored, RolledBack};
 pub use value::{ValueBlame, blame_value};

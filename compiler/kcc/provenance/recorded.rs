@@ -10,7 +10,9 @@ use kcc_lower::{
 };
 use kcc_plan::{
     Origin, Origins,
-    revision::{Content, ContentHash, DeclaredLine, Revision, RevisionSource, Role},
+    revision::{
+        ArchivedHistory, Content, ContentHash, DeclaredLine, Revision, RevisionSource, Role,
+    },
 };
 use kcc_tree::Path;
 
@@ -74,6 +76,14 @@ impl<'a> RecordedCommits<'a> {
 /// A revision that is applied again.
 pub struct RolledBack(pub Arc<Revision>);
 
+/// A revision of an archive that is applied again.
+pub struct Restored {
+    /// The revision.
+    pub revision: Arc<Revision>,
+    /// The history in the archive, which the target goes on with.
+    pub history: ArchivedHistory,
+}
+
 impl RecordedOrigins {
     /// Creates the origins of a revision with its objects.
     pub fn new(revision: Arc<Revision>, lowered: &Lowered) -> Self {
@@ -132,5 +142,19 @@ impl RevisionSource for RolledBack {
 
     fn rolls_back_to(&self) -> Option<u64> {
         Some(self.0.manifest.number)
+    }
+}
+
+impl RevisionSource for Restored {
+    fn content(&self) -> Content {
+        self.revision.content.clone()
+    }
+
+    fn rolls_back_to(&self) -> Option<u64> {
+        Some(self.revision.manifest.number)
+    }
+
+    fn archived(&self) -> Option<ArchivedHistory> {
+        Some(self.history.clone())
     }
 }

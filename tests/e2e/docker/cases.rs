@@ -9,6 +9,7 @@ use std::{
 };
 
 use kcc_test_engines::{
+    archive::{Changes, is_restored_from_an_archive, without},
     get,
     history::keeps_a_history,
     outcome, report,
@@ -40,6 +41,7 @@ cases! {
     a_lost_record_is_never_all_clear,
     another_user_and_home_share_the_record,
     revisions_are_listed_shown_and_applied_again,
+    a_lost_engine_is_restored_from_an_archive,
     down_keeps_the_data_without_volumes,
     a_failing_check_ends_with_its_reason,
     an_interrupted_apply_ends_with_exit_code_4,
@@ -275,6 +277,72 @@ fn revisions_are_listed_shown_and_applied_again(shop: &Shop) {
     assert_eq!(numbers(), before);
     shop.apply();
     assert_eq!(numbers().len(), before.len() + 1);
+}
+
+fn a_lost_engine_is_restored_from_an_archive(shop: &Shop) {
+    let web = shop.name("web");
+    is_restored_from_an_archive(
+        shop,
+        &Changes {
+            objects: &|| objects(shop),
+            drift: &|| {
+                shop.docker(&["update", "--restart=no", &web]);
+                format!("container/{web}:restart")
+            },
+            destroy: &|| {
+                shop.testbed.remove(&shop.system_name());
+                assert!(!shop.has_record());
+            },
+        },
+    );
+}
+
+/// Returns all objects of the shop but its record, without what every new one has of its
+/// own, and with the names of secrets for their values.
+fn objects(shop: &Shop) -> serde_json::Value {
+    const OWN: [&str; 22] = [
+        "Id",
+        "Created",
+        "CreatedAt",
+        "State",
+        "ResolvConfPath",
+        "HostnamePath",
+        "HostsPath",
+        "LogPath",
+        "RestartCount",
+        "GraphDriver",
+        "SandboxID",
+        "SandboxKey",
+        "EndpointID",
+        "Gateway",
+        "IPAddress",
+        "MacAddress",
+        "NetworkID",
+        "Hostname",
+        "Containers",
+        "IPAM",
+        "Mountpoint",
+        "Source",
+    ];
+    let mut text = String::new();
+    for kind in ["container", "network", "volume"] {
+        for name in shop.list(kind) {
+            text += &shop.docker(&[kind, "inspect", "--format={{json .}}", &name]);
+            text.push('\n');
+        }
+    }
+    let ids = shop.ids();
+    for (name, secret) in shop.secrets() {
+        text = text.replace(&secret, &name);
+    }
+    for (name, id) in ids {
+        text = text.replace(&id.trim()[..12], &name);
+    }
+    let lines = text.lines().filter(|line| !line.is_empty());
+    let objects = lines.map(|line| serde_json::from_str(line).unwrap());
+    let mut objects = serde_json::Value::Array(objects.collect());
+    without(&mut objects, &OWN);
+    objects
 }
 
 fn down_keeps_the_data_without_volumes(shop: &Shop) {

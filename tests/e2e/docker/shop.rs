@@ -56,6 +56,11 @@ impl Shop {
         self.testbed.objects(&self.system.name, kind)
     }
 
+    /// Returns the name of the system.
+    pub(crate) fn system_name(&self) -> String {
+        self.system.name.clone()
+    }
+
     /// Returns the full name of an object.
     pub(crate) fn name(&self, name: &str) -> String {
         format!("{}-dev-{name}", self.system.name)

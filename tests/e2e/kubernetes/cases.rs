@@ -3,6 +3,7 @@
 use std::{fs, process::Stdio};
 
 use kcc_test_engines::{
+    archive::{Changes, is_restored_from_an_archive, without},
     history::keeps_a_history,
     outcome,
     shop::{
@@ -26,6 +27,7 @@ cases! {
     one_variable_changes_one_deployment,
     a_missing_secret_is_named_and_awaited,
     revisions_are_listed_shown_and_applied_again,
+    a_deleted_namespace_is_restored_from_an_archive,
     down_keeps_the_claims_without_volumes,
     unmanaged_objects_are_not_touched,
     a_second_apply_waits,
@@ -114,6 +116,71 @@ fn revisions_are_listed_shown_and_applied_again(shop: &Shop) {
         shop.kubectl(&["delete", "deployment", "cart"]);
         shop.kubectl(&["set", "env", "deployment/checkout", "STRAY=1"]);
     });
+}
+
+fn a_deleted_namespace_is_restored_from_an_archive(shop: &Shop) {
+    shop.generate_key();
+    is_restored_from_an_archive(
+        shop,
+        &Changes {
+            objects: &|| objects(shop),
+            drift: &|| {
+                shop.kubectl(&["set", "env", "deployment/web", "GREETING=stray"]);
+                "deployment/web:spec.template.spec.containers.web.env.GREETING.value".to_owned()
+            },
+            destroy: &|| {
+                let delete = [
+                    "delete",
+                    "namespace",
+                    &shop.name,
+                    "--wait",
+                    "--timeout=120s",
+                ];
+                shop.testbed.kubectl(&delete);
+            },
+        },
+    );
+}
+
+/// Returns all objects of the shop but its record, without what the cluster says of each,
+/// and of secrets only the keys.
+fn objects(shop: &Shop) -> serde_json::Value {
+    const OWN: [&str; 14] = [
+        "uid",
+        "resourceVersion",
+        "creationTimestamp",
+        "managedFields",
+        "generation",
+        "status",
+        "clusterIP",
+        "clusterIPs",
+        "nodePort",
+        "volumeName",
+        "selfLink",
+        "finalizers",
+        "deployment.kubernetes.io/revision",
+        "kubectl.kubernetes.io/restartedAt",
+    ];
+    let kinds = "deployments,statefulsets,jobs,cronjobs,services,configmaps,secrets,\
+                 serviceaccounts,persistentvolumeclaims,ingresses,networkpolicies,\
+                 poddisruptionbudgets";
+    let text = shop.kubectl(&["get", kinds, "-o", "json"]);
+    let mut list: serde_json::Value = serde_json::from_str(&text).unwrap();
+    without(&mut list, &OWN);
+    let mut objects = Vec::new();
+    for mut object in list["items"].as_array().unwrap().clone() {
+        let name = object["metadata"]["name"].as_str().unwrap().to_owned();
+        if object["kind"] == "ConfigMap" && name.starts_with("kcc.") {
+            continue;
+        }
+        if object["kind"] == "Secret"
+            && let Some(data) = object["data"].as_object_mut()
+        {
+            data.values_mut().for_each(|value| *value = "secret".into());
+        }
+        objects.push(object);
+    }
+    serde_json::Value::Array(objects)
 }
 
 fn down_keeps_the_claims_without_volumes(shop: &Shop) {

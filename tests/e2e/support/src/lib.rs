@@ -17,6 +17,7 @@
     reason = "tests panic when the machine fails, and report what they skip"
 )]
 
+pub mod archive;
 pub mod canary;
 pub mod desired;
 pub mod docker;
