@@ -57,6 +57,10 @@ kills-kube:
 kills-all:
     KCC_KILLS=all just kills-docker kills-kube
 
+# Simulate many random worlds, a million by default; `KCC_SEED=N cargo test …` replays one.
+simulate worlds="1000000":
+    KCC_WORLDS={{worlds}} cargo test --release --lib --package kcc-docker --package kcc-kube -- --nocapture every_world_converges
+
 # Compare kcc with its alternatives, as ratios within one run.
 bench:
     cargo bench --bench versus

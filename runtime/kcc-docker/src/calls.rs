@@ -118,7 +118,11 @@ fn replace(name: &str, new: &Arc<NewContainer>, old: String, how: Replacement) -
             parts.push(part.outcome("the previous container keeps running"));
             last.insert(0, stop);
         }
-        Replacement::StopFirst { sidecars, until } => {
+        Replacement::StopFirst {
+            sidecars,
+            until,
+            resumes,
+        } => {
             let mut calls = vec![stop];
             calls.extend(first_start(successor, name, new));
             calls.extend(until.map(|until| proof(successor, name, new, until)));
@@ -128,19 +132,20 @@ fn replace(name: &str, new: &Arc<NewContainer>, old: String, how: Replacement) -
                 container,
                 job: None,
             };
-            if until.is_some() {
+            if resumes {
                 undo.push(start(old));
             }
             for sidecar in sidecars {
                 // Their network ended when the main container stopped.
                 let sidecar = existing(sidecar.clone(), &sidecar);
                 undo.push(Call::Stop(sidecar.clone()));
-                undo.extend(until.map(|_| start(sidecar)));
+                undo.extend(resumes.then(|| start(sidecar)));
             }
             let part = Calls::new(calls).undo(undo);
-            parts.push(match until {
-                Some(_) => part.outcome("restarted the previous container"),
-                None => part,
+            parts.push(if resumes {
+                part.outcome("restarted the previous container")
+            } else {
+                part
             });
         }
         Replacement::AtRest => last.insert(0, stop),

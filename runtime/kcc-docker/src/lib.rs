@@ -61,6 +61,8 @@ mod recovery;
 mod references;
 mod secret_volume;
 mod session;
+#[cfg(test)]
+mod simulation;
 mod status;
 mod store;
 

@@ -81,15 +81,15 @@ pub(crate) async fn objects(
 
 /// Decides whose an object is: by its labels and by the record.
 #[derive(Clone, Copy)]
-struct Owners<'a> {
-    scope: &'a Scope,
-    records: &'a Records,
+pub(crate) struct Owners<'a> {
+    pub(crate) scope: &'a Scope,
+    pub(crate) records: &'a Records,
 }
 
 impl Owners<'_> {
     /// Classifies an object. One that carries the labels of the scope, although kcc
     /// cannot have created it, is added to the doubtful ones.
-    fn classify(
+    pub(crate) fn classify(
         self,
         kind: &str,
         listed: &Listed,

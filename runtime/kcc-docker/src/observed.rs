@@ -187,6 +187,13 @@ pub(crate) enum ContainerState {
     Dead,
 }
 
+impl ContainerState {
+    /// Returns true for a container that was started and has not ended.
+    pub(crate) fn is_up(self) -> bool {
+        matches!(self, Self::Running | Self::Paused | Self::Restarting)
+    }
+}
+
 /// An image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ObservedImage {

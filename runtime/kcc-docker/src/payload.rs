@@ -130,9 +130,11 @@ pub(crate) enum Replacement {
         /// share its network.
         sidecars: Vec<String>,
         /// The state that the new container must reach before the old one is
-        /// removed; otherwise the old one is restarted. None for a job: restarting
-        /// the old one would run its work once more.
+        /// removed. None for a job, whose work begins with its start.
         until: Option<Until>,
+        /// True if the old container is restarted if the new one fails: it ran, and it
+        /// is not a job, whose work would be done once more.
+        resumes: bool,
     },
     /// The new container is not started; its user starts it on demand.
     AtRest,

@@ -100,7 +100,10 @@ impl RecordStore for RecordWriter<'_> {
 }
 
 /// Lists the objects that kcc owns now: those it owned before and those of the plan.
-fn owned_objects(observed: &Observed, created: &BTreeSet<(&str, &str)>) -> Vec<InventoryObject> {
+pub(crate) fn owned_objects(
+    observed: &Observed,
+    created: &BTreeSet<(&str, &str)>,
+) -> Vec<InventoryObject> {
     let mut objects = Vec::new();
     let mut add = |kind: &str, name: &str, object: &ObservedObject, config: Option<&Value>| {
         let owned = match object.ownership {

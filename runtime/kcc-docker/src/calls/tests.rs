@@ -143,6 +143,7 @@ fn what_was_stopped_starts_again_if_the_new_container_fails() {
     let stop_first = |until| Replacement::StopFirst {
         sidecars: vec!["web_agent".to_owned()],
         until,
+        resumes: until.is_some(),
     };
     let before = [
         "check users",

@@ -326,6 +326,7 @@ impl<'a> Reconciler<'a> {
         }
         Replacement::StopFirst {
             sidecars: self.running_sidecars(name, existing),
+            resumes: !job && existing.state.is_up(),
             until: match job {
                 true => None,
                 // It may need its sidecars in order to become healthy.

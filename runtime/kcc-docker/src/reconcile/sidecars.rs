@@ -73,6 +73,7 @@ impl<'a> Reconciler<'a> {
                     how: Replacement::StopFirst {
                         sidecars: Vec::new(),
                         until: (!job).then_some(Until::Healthy),
+                        resumes: !job && existing.state.is_up(),
                     },
                 };
                 (Action::Replace, cause, payload)

@@ -265,5 +265,6 @@ fn stop_first(sidecars: &[&str]) -> Replacement {
     Replacement::StopFirst {
         sidecars: sidecars.iter().map(|name| (*name).to_owned()).collect(),
         until: Some(Until::Healthy),
+        resumes: true,
     }
 }

@@ -32,6 +32,7 @@ mod recorder;
 pub mod registry;
 mod sandbox;
 pub mod shop;
+pub mod simulation;
 pub mod store;
 mod system;
 pub mod trials;

@@ -107,7 +107,13 @@ fn overlaps_unless_both_need_the_same_resource() {
     );
     let mut stopped = observed.clone();
     existing(&mut stopped, "web").state = ContainerState::Exited(1);
-    assert_eq!(how(&docker, &stopped)[1], stop_first(&[]));
+    // It is not started again if the new one fails: it did not run before.
+    let at_rest = Replacement::StopFirst {
+        sidecars: Vec::new(),
+        until: Some(Until::Healthy),
+        resumes: false,
+    };
+    assert_eq!(how(&docker, &stopped)[1], at_rest);
     wanted(&mut docker, "web").ports.push(Publish {
         container: 8080,
         protocol: "tcp",

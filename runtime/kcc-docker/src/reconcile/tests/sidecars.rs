@@ -63,6 +63,7 @@ fn replaces_a_sidecar_with_its_main_container() {
         Replacement::StopFirst {
             sidecars: vec![PROXY.to_owned()],
             until: Some(Until::Started),
+            resumes: true,
         }
     );
     assert_eq!(how(proxy), stop_first(&[]));
@@ -153,6 +154,7 @@ fn stops_the_sidecar_of_a_job_that_cannot_be_replaced() {
     let how = Replacement::StopFirst {
         sidecars: vec![UPLOAD.to_owned()],
         until: None,
+        resumes: false,
     };
     assert!(matches!(&plan.steps[0].payload, Payload::Replace { how: own, .. } if *own == how));
 }
