@@ -54,6 +54,8 @@ mod rollout;
 mod scale;
 mod secrets;
 mod session;
+#[cfg(test)]
+mod simulation;
 mod status;
 mod store;
 mod stuck;

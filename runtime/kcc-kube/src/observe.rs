@@ -84,7 +84,16 @@ pub(crate) async fn observe(
             let DryRun::Conflict(owned_fields) = &dry_run else {
                 return Ok((key, dry_run, None));
             };
-            let mut resolution = if scale::is_taken_back(kube, existing, object, owned_fields) {
+            let autoscalers = if scale::is_scaled(owned_fields) {
+                client
+                    .list(&scale::autoscalers(&kube.namespace), "")
+                    .await?
+            } else {
+                Vec::new()
+            };
+            let taken_back =
+                scale::is_taken_back(kube, existing, object, owned_fields, &autoscalers);
+            let mut resolution = if taken_back {
                 ConflictResolution::forced(object)
             } else {
                 conflict::resolve(object, found, owned_fields, scope, options)
@@ -224,14 +233,9 @@ async fn labelled_objects(
     Ok(found.into_iter().flatten().collect())
 }
 
-/// Reads the objects with desired names, and recorded cluster-scoped ones.
-async fn named_objects(
-    client: &Client,
-    scope: &Scope,
-    kube: &KubernetesDesired,
-    records: &Records,
-    observed: &Observed,
-) -> Result<Vec<ObservedObject>, Error> {
+/// Returns the objects to look for by name: those with desired names, and cluster-scoped
+/// ones that the record lists or that an interrupted apply may have created.
+pub(crate) fn wanted(kube: &KubernetesDesired, records: &Records) -> BTreeSet<Reference> {
     let mut wanted: BTreeSet<Reference> = kube.objects.iter().map(Reference::of).collect();
     wanted.extend(
         kube.secrets
@@ -244,6 +248,31 @@ async fn named_objects(
             .filter(|entry| entry.namespace.is_none())
             .map(Entry::reference),
     );
+    let kinds = kind::RENDERED.into_iter();
+    let kinds: BTreeMap<_, _> = kinds
+        .filter(|kind| kind.cluster_scoped)
+        .map(|kind| (kind.name, kind.api_version))
+        .collect();
+    wanted.extend(records.intent.iter().flatten().filter_map(|(kind, name)| {
+        Some(Reference {
+            api_version: (*kinds.get(kind.as_str())?).to_owned(),
+            kind: kind.clone(),
+            namespace: None,
+            name: name.clone(),
+        })
+    }));
+    wanted
+}
+
+/// Reads the objects that are looked for by name.
+async fn named_objects(
+    client: &Client,
+    scope: &Scope,
+    kube: &KubernetesDesired,
+    records: &Records,
+    observed: &Observed,
+) -> Result<Vec<ObservedObject>, Error> {
+    let mut wanted = wanted(kube, records);
     wanted.retain(|reference| !observed.objects.contains_key(&reference.key()));
     let wanted = find_existing(client, kube, wanted).await?;
     let found: Vec<_> = stream::iter(wanted)
@@ -332,7 +361,7 @@ pub(crate) fn labels(scope: &Scope) -> String {
     )
 }
 
-fn ownership_of(
+pub(crate) fn ownership_of(
     scope: &Scope,
     records: &Records,
     reference: &Reference,
@@ -352,7 +381,7 @@ fn ownership_of(
 
 /// Determines the ownership of a namespace. It is created before there is an
 /// inventory in it, so the cluster's managed fields count as well.
-fn namespace_ownership(scope: &Scope, records: &Records, live: &Value) -> Ownership {
+pub(crate) fn namespace_ownership(scope: &Scope, records: &Records, live: &Value) -> Ownership {
     let reference = Reference::namespace(&name_of(live));
     let managers = live
         .pointer("/metadata/managedFields")

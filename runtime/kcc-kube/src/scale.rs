@@ -5,18 +5,18 @@
 //! number is therefore handed over to a field manager of its own, from which the
 //! autoscaler takes it. When kcc removes an autoscaler, it takes the number back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_lower::kubernetes::{KubernetesDesired, Object};
 use serde_json::{Value, json};
 
-use crate::observed::{Key, MANAGER, ObservedObject, OwnedField, Ownership};
+use crate::observed::{Key, MANAGER, ObservedObject, OwnedField, Ownership, Reference};
 
 /// The field manager of a number that waits for its autoscaler.
 pub(crate) const SCALE_MANAGER: &str = "kcc-scale";
 /// The field manager that writes for autoscalers.
 const CONTROLLER: &str = "kube-controller-manager";
-const AUTOSCALER: &str = "HorizontalPodAutoscaler";
+pub(crate) const AUTOSCALER: &str = "HorizontalPodAutoscaler";
 const REPLICAS: &str = "/spec/replicas";
 const REPLICAS_FIELD: &str = ".spec.replicas";
 
@@ -48,51 +48,78 @@ pub(crate) fn replicas_manifest(object: &Object, replicas: i64) -> Value {
     })
 }
 
-/// Returns true if a conflict is only about a number of replicas that kcc's own
-/// autoscaler left, or waited for, and that the desired state sets again.
+/// Returns true if a conflict is only about a number of replicas that no autoscaler
+/// manages any more, or that waited for one, and that the desired state sets again.
+/// `autoscalers` are all in the namespace, whoever made them.
 pub(crate) fn is_taken_back(
     kube: &KubernetesDesired,
     existing: &BTreeMap<Key, ObservedObject>,
     object: &Object,
     owned_fields: &[OwnedField],
+    autoscalers: &[Value],
 ) -> bool {
     let wanted = kube.objects.iter().any(|other| {
         other.kind == AUTOSCALER && targets(&other.manifest, &object.kind, &object.name)
     });
-    let left = existing.values().any(|other| {
-        other.reference.kind == AUTOSCALER
-            && other.ownership == Ownership::Owned
-            && targets(&other.live, &object.kind, &object.name)
+    let own: BTreeSet<_> = existing
+        .values()
+        .filter(|other| other.ownership == Ownership::Owned)
+        .map(|other| other.uid.as_str())
+        .collect();
+    let mut others = autoscalers.iter().filter(|other| {
+        let uid = other.pointer("/metadata/uid").and_then(Value::as_str);
+        !uid.is_some_and(|uid| own.contains(uid))
     });
+    let contested = others.any(|other| targets(other, &object.kind, &object.name));
     !wanted
         && owned_fields.iter().all(|owned| {
             owned.field == REPLICAS_FIELD
-                && (owned.manager == SCALE_MANAGER || owned.manager == CONTROLLER && left)
+                && (owned.manager == SCALE_MANAGER || owned.manager == CONTROLLER && !contested)
         })
 }
 
+/// Returns true if a conflict is about a number of replicas that an autoscaler has set.
+pub(crate) fn is_scaled(owned_fields: &[OwnedField]) -> bool {
+    let mut fields = owned_fields.iter();
+    fields.any(|owned| owned.field == REPLICAS_FIELD && owned.manager == CONTROLLER)
+}
+
+/// Refers to all autoscalers of a namespace.
+pub(crate) fn autoscalers(namespace: &str) -> Reference {
+    Reference {
+        api_version: "autoscaling/v2".to_owned(),
+        kind: AUTOSCALER.to_owned(),
+        namespace: Some(namespace.to_owned()),
+        name: String::new(),
+    }
+}
+
 /// Returns true if an autoscaler targets an object.
-fn targets(autoscaler: &Value, kind: &str, name: &str) -> bool {
+pub(crate) fn targets(autoscaler: &Value, kind: &str, name: &str) -> bool {
     let of = &autoscaler["spec"]["scaleTargetRef"];
     of["kind"] == kind && of["name"] == name
 }
 
 /// Returns true if kcc is the only owner of the number of replicas.
 fn only_kcc(live: &Value) -> bool {
+    let mut owners = owners(live);
+    owners.next().is_some_and(is_kcc) && owners.next().is_none()
+}
+
+/// Returns the field managers of the number of replicas.
+fn owners(live: &Value) -> impl Iterator<Item = &Value> {
     let managers = live.pointer("/metadata/managedFields");
     let managers = managers.and_then(Value::as_array).into_iter().flatten();
-    let mut owners = managers.filter(|manager| {
-        let field = manager.pointer("/fieldsV1/f:spec/f:replicas");
-        field.is_some()
-    });
-    let own = |manager: &Value| manager["manager"] == MANAGER && manager["operation"] == "Apply";
-    owners.next().is_some_and(own) && owners.next().is_none()
+    managers.filter(|manager| manager.pointer("/fieldsV1/f:spec/f:replicas").is_some())
+}
+
+fn is_kcc(manager: &Value) -> bool {
+    manager["manager"] == MANAGER && manager["operation"] == "Apply"
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observed::Reference;
 
     fn object(kind: &str, name: &str, spec: &Value) -> Object {
         Object {
@@ -156,37 +183,42 @@ mod tests {
     }
 
     #[test]
-    fn takes_back_only_numbers_of_kccs_autoscalers() {
+    fn takes_back_only_numbers_that_no_autoscaler_manages() {
         let wanted = object("Deployment", "web", &json!({"replicas": 2}));
         let owned = |field: &str, manager: &str| OwnedField {
             field: field.to_owned(),
             manager: manager.to_owned(),
         };
-        let own = existing(&autoscaler(), &[]);
-        let autoscalers = BTreeMap::from([(own.reference.key(), own)]);
+        let mut live = autoscaler().manifest;
+        live["metadata"] = json!({"uid": "1"});
+        let own = ObservedObject::of(Reference::of(&autoscaler()), Ownership::Owned, live.clone());
+        let removed = BTreeMap::from([(own.reference.key(), own)]);
         let none = BTreeMap::new();
         let kube = desired(vec![wanted.clone()]);
         let controller = [owned(REPLICAS_FIELD, CONTROLLER)];
-        assert!(is_taken_back(&kube, &autoscalers, &wanted, &controller));
-        assert!(!is_taken_back(&kube, &none, &wanted, &controller));
-        assert!(is_taken_back(
+        let back = |kube: &_, existing: &_, owned: &[OwnedField], autoscalers: &[Value]| {
+            is_taken_back(kube, existing, &wanted, owned, autoscalers)
+        };
+        let all = std::slice::from_ref(&live);
+        assert!(back(&kube, &removed, &controller, all), "kcc removes it");
+        assert!(back(&kube, &none, &controller, &[]), "it is gone");
+        assert!(!back(&kube, &none, &controller, all), "it is not kcc's");
+        live["spec"]["scaleTargetRef"]["name"] = json!("other");
+        assert!(back(&kube, &none, &controller, &[live]));
+        let waiting = [owned(REPLICAS_FIELD, SCALE_MANAGER)];
+        assert!(back(&kube, &none, &waiting, &[]));
+        assert!(!back(
             &kube,
             &none,
-            &wanted,
-            &[owned(REPLICAS_FIELD, SCALE_MANAGER)]
-        ));
-        assert!(!is_taken_back(
-            &kube,
-            &autoscalers,
-            &wanted,
-            &[owned(REPLICAS_FIELD, "kubectl")]
+            &[owned(REPLICAS_FIELD, "kubectl")],
+            &[]
         ));
         let more = [
             owned(REPLICAS_FIELD, CONTROLLER),
             owned(".spec.paused", CONTROLLER),
         ];
-        assert!(!is_taken_back(&kube, &autoscalers, &wanted, &more));
+        assert!(!back(&kube, &none, &more, &[]));
         let still = desired(vec![wanted.clone(), autoscaler()]);
-        assert!(!is_taken_back(&still, &autoscalers, &wanted, &controller));
+        assert!(!back(&still, &removed, &controller, &[]));
     }
 }

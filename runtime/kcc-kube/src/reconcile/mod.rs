@@ -30,7 +30,8 @@ use crate::{
         label,
     },
     payload::Payload,
-    restart, scale,
+    restart,
+    scale::{self, AUTOSCALER},
 };
 
 /// The kinds that keep pods running, or run them to completion.
@@ -61,8 +62,10 @@ pub(crate) fn reconcile(
             Request::Only(_) => kube.references(),
             _ => BTreeSet::new(),
         },
+        orphans: Vec::new(),
         plan: PlanBuilder::new(Engine::Kubernetes, desired, options),
     };
+    reconciler.orphans = reconciler.find_orphans();
     if let Request::Restart(components) = &options.request {
         reconciler.restarts(components)?;
         reconciler.await_components();
@@ -99,6 +102,8 @@ struct Reconciler<'a> {
     /// The shared objects that work on some components may change, because these refer
     /// to them.
     references: BTreeSet<(&'a str, &'a str)>,
+    /// The owned objects that are no longer declared.
+    orphans: Vec<&'a ObservedObject>,
     plan: PlanBuilder<Payload>,
 }
 
@@ -351,9 +356,17 @@ impl<'a> Reconciler<'a> {
                 draft = draft.after(SECRET, &secret.name);
             }
         }
+        // An autoscaler would change the number that its target gets.
+        for old in &self.orphans {
+            if old.reference.kind == AUTOSCALER
+                && scale::targets(&old.live, &object.kind, &object.name)
+            {
+                draft = draft.after_removal(AUTOSCALER, &old.reference.name);
+            }
+        }
         if object.kind == JOB {
             // Two runs of one job would interfere.
-            for old in self.orphans() {
+            for old in &self.orphans {
                 if old.reference.kind == JOB && old.component == object.component {
                     draft = draft.after_removal(JOB, &old.reference.name);
                 }
@@ -363,7 +376,7 @@ impl<'a> Reconciler<'a> {
     }
 
     /// Returns the owned objects that are no longer declared.
-    fn orphans(&self) -> Vec<&'a ObservedObject> {
+    fn find_orphans(&self) -> Vec<&'a ObservedObject> {
         let wanted: BTreeSet<Key> = self
             .kube
             .objects
@@ -407,7 +420,7 @@ impl<'a> Reconciler<'a> {
 
     /// Removes objects that are no longer declared, unless they hold data.
     fn prune(&mut self) {
-        let orphans = self.orphans();
+        let orphans = std::mem::take(&mut self.orphans);
         for existing in &orphans {
             let successor = existing.reference.kind == JOB
                 && self
@@ -421,7 +434,8 @@ impl<'a> Reconciler<'a> {
                 "no longer declared"
             };
             let mut draft = removal(existing, cause);
-            if !is_workload(&existing.reference.kind) {
+            let kind = existing.reference.kind.as_str();
+            if !is_workload(kind) && kind != AUTOSCALER {
                 for other in orphans
                     .iter()
                     .filter(|other| is_workload(&other.reference.kind))
