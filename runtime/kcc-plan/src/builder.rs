@@ -191,12 +191,14 @@ impl<P> PlanBuilder<P> {
     /// and, if it starts a workload, the drafts that start the workloads it needs.
     fn edges(&self) -> Vec<BTreeSet<usize>> {
         let mut objects: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
+        let mut names: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         let mut starts: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (index, draft) in self.drafts.iter().enumerate() {
             objects
                 .entry((&draft.kind, &draft.name))
                 .or_default()
                 .push(index);
+            names.entry(&draft.name).or_default().push(index);
             if let Some(component) = draft.component.as_deref().filter(|_| draft.starts) {
                 starts.entry(component).or_default().push(index);
             }
@@ -207,9 +209,7 @@ impl<P> PlanBuilder<P> {
             let mut all = BTreeSet::new();
             for wait in &draft.waits {
                 let object = wait.object.as_deref().unwrap_or_default();
-                let on_it = |(_, name): &(&str, &str)| *name == object;
-                let on_it = objects.iter().filter(|(key, _)| on_it(key));
-                all.extend(on_it.flat_map(|(_, indices)| indices));
+                all.extend(names.get(object).unwrap_or(&none));
             }
             for (kind, name) in &draft.after {
                 all.extend(

@@ -5,7 +5,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Mutex,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -763,4 +766,60 @@ async fn unrecorded_objects_are_noted_and_not_changed() {
           with `kcc recover --target dev`"
         ]
     );
+}
+
+/// A driver that counts how often the executor looks at a step.
+#[derive(Default)]
+struct Counting {
+    looks: AtomicUsize,
+}
+
+impl Driver for Counting {
+    type Payload = ();
+    type Call = ();
+
+    fn calls(_: &Step<()>) -> Vec<Calls<()>> {
+        Vec::new()
+    }
+
+    async fn perform(&self, (): &(), _: &Context<'_>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn counts_towards_limit(&self, (): &()) -> bool {
+        self.looks.fetch_add(1, Ordering::Relaxed);
+        true
+    }
+
+    async fn ready(&self, _: &str, _: Until) -> Result<Readiness, Error> {
+        Ok(Readiness::Ready)
+    }
+
+    fn mutating_calls(&self) -> u64 {
+        0
+    }
+}
+
+#[tokio::test]
+async fn looks_at_each_of_many_steps_a_few_times() {
+    const STEPS: usize = 10_000;
+    let names: Vec<_> = (0..STEPS).map(|index| format!("c{index:05}")).collect();
+    // Each second one starts after the one before it.
+    let needs: Vec<_> = names
+        .iter()
+        .map(|name| [(name.as_str(), Until::Started)])
+        .collect();
+    let components: Vec<(&str, &[(&str, Until)])> = names
+        .iter()
+        .enumerate()
+        .map(|(index, name)| match index % 2 {
+            0 => (name.as_str(), &[] as &[_]),
+            _ => (name.as_str(), &needs[index - 1][..]),
+        })
+        .collect();
+    let driver = Counting::default();
+    let report = execute(&plan(&components), &driver, &Silent, &Cancel::new()).await;
+    assert_eq!(report.performed, STEPS);
+    let looks = driver.looks.into_inner();
+    assert!(looks <= 4 * STEPS, "{looks} looks at {STEPS} steps");
 }

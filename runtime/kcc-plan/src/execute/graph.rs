@@ -53,16 +53,19 @@ pub(super) fn graph<P>(plan: &Plan<P>) -> (Vec<Node>, Vec<BTreeSet<usize>>) {
         nodes.push(Node::Step(index));
         before.push(all);
     }
+    let mut of_components: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (index, operation) in plan.operations().enumerate() {
+        if let Some(component) = &operation.component {
+            of_components.entry(component).or_default().push(index);
+        }
+    }
     for wait in wait_nodes.into_keys() {
-        let own = |index: &usize| {
-            let operation = &plan.steps[*index].operation;
-            operation.component.as_ref() == Some(&wait.component)
-                && wait
-                    .object
-                    .as_ref()
-                    .is_none_or(|object| operation.name == *object)
-        };
-        before.push((0..plan.steps.len()).filter(own).collect());
+        let own = of_components.get(wait.component.as_str());
+        let own = own.into_iter().flatten().copied().filter(|index| {
+            let name = &plan.steps[*index].operation.name;
+            wait.object.as_ref().is_none_or(|object| name == object)
+        });
+        before.push(own.collect());
         nodes.push(Node::Wait(wait));
     }
     (nodes, before)

@@ -31,6 +31,13 @@ pub async fn execute<D: Driver>(
     cancel: &Cancel,
 ) -> ApplyReport {
     let (nodes, before) = graph(plan);
+    let mut after = vec![Vec::new(); nodes.len()];
+    for (index, all) in before.iter().enumerate() {
+        for &other in all {
+            after[other].push(index);
+        }
+    }
+    let open = before.iter().map(BTreeSet::len).collect();
     let ends = nodes.iter().map(|_| None).collect();
     let mut run = Run {
         plan,
@@ -39,6 +46,9 @@ pub async fn execute<D: Driver>(
         cancel,
         nodes,
         before,
+        after,
+        open,
+        ready: Ready::default(),
         ends,
         failures: Vec::new(),
         left: Vec::new(),
@@ -48,13 +58,26 @@ pub async fn execute<D: Driver>(
     run.report()
 }
 
-/// The permission of a node to run.
-enum Gate {
-    /// A predecessor has not ended.
-    Closed,
-    Open,
-    /// It will never run, for this reason.
-    Never(String),
+/// The nodes that may run, in order. A node comes here once, so that a plan of many steps
+/// takes no longer for each of them than a small one.
+#[derive(Default)]
+struct Ready {
+    /// Those that count towards the limit of concurrent steps.
+    limited: BTreeSet<usize>,
+    free: BTreeSet<usize>,
+}
+
+impl Ready {
+    /// Takes the first node; one that counts towards the limit only if `limited` are
+    /// allowed.
+    fn pop(&mut self, limited: bool) -> Option<usize> {
+        let first = self.limited.first().filter(|_| limited);
+        match (first, self.free.first()) {
+            (Some(limited), Some(free)) if limited > free => self.free.pop_first(),
+            (Some(_), _) => self.limited.pop_first(),
+            (None, _) => self.free.pop_first(),
+        }
+    }
 }
 
 struct Run<'a, D: Driver> {
@@ -64,6 +87,11 @@ struct Run<'a, D: Driver> {
     cancel: &'a Cancel,
     nodes: Vec<Node>,
     before: Vec<BTreeSet<usize>>,
+    /// The nodes that come after each.
+    after: Vec<Vec<usize>>,
+    /// The number of nodes before each that have not ended.
+    open: Vec<usize>,
+    ready: Ready,
     ends: Vec<Option<NodeEnd>>,
     failures: Vec<Failure>,
     left: Vec<Failure>,
@@ -75,45 +103,67 @@ type Running<'a> = FuturesUnordered<BoxFuture<'a, (usize, Result<NodeEnd, Error>
 
 impl<'a, D: Driver> Run<'a, D> {
     async fn walk(&mut self) {
-        let mut open: BTreeSet<usize> = (0..self.nodes.len()).collect();
         let mut running: Running<'a> = FuturesUnordered::new();
         let mut steps = 0;
+        let first = (0..self.nodes.len()).filter(|&index| self.open[index] == 0);
+        let first = first.collect();
+        self.admit(first);
         loop {
-            self.begin(&mut open, &running, &mut steps);
+            self.begin(&running, &mut steps);
             let Some((index, result)) = running.next().await else {
                 break;
             };
             steps -= usize::from(self.is_limited(index));
             self.end(index, result);
+            let next = self.released_by(index);
+            self.admit(next);
         }
         // Only nodes on a cycle are left.
-        for index in open {
-            self.skip(index, "dependency cycle".to_owned());
+        for index in 0..self.nodes.len() {
+            if self.ends[index].is_none() {
+                self.skip(index, "dependency cycle".to_owned());
+            }
         }
     }
 
-    /// Starts every open node that may run, and skips those that never will.
-    fn begin(&mut self, open: &mut BTreeSet<usize>, running: &Running<'a>, steps: &mut usize) {
-        loop {
-            let mut ended = false;
-            for index in open.clone() {
-                let limited = self.is_limited(index);
-                match self.gate(index) {
-                    Gate::Closed => continue,
-                    Gate::Open if limited && *steps >= self.driver.max_parallel() => continue,
-                    Gate::Open => {
-                        *steps += usize::from(limited);
-                        running.push(self.start(index));
-                    }
-                    Gate::Never(why) => {
-                        self.skip(index, why);
-                        ended = true;
-                    }
-                }
-                open.remove(&index);
+    /// Starts the nodes that may run, up to the limit.
+    fn begin(&mut self, running: &Running<'a>, steps: &mut usize) {
+        if self.cancel.is_cancelled() {
+            while let Some(index) = self.ready.pop(true) {
+                self.skip(index, STOPPED.to_owned());
+                let next = self.released_by(index);
+                self.admit(next);
             }
-            if !ended {
-                break;
+        }
+        while let Some(index) = self.ready.pop(*steps < self.driver.max_parallel()) {
+            *steps += usize::from(self.is_limited(index));
+            running.push(self.start(index));
+        }
+    }
+
+    /// Returns the nodes for which the end of one was the last that they waited for.
+    fn released_by(&mut self, index: usize) -> Vec<usize> {
+        let mut released = Vec::new();
+        for &later in &self.after[index] {
+            self.open[later] -= 1;
+            if self.open[later] == 0 {
+                released.push(later);
+            }
+        }
+        released
+    }
+
+    /// Lets nodes run whose predecessors have ended, and skips those that never will,
+    /// with all that wait only for them.
+    fn admit(&mut self, mut released: Vec<usize>) {
+        while let Some(index) = released.pop() {
+            if let Some(why) = self.obstacle(index) {
+                self.skip(index, why);
+                released.extend(self.released_by(index));
+            } else if self.is_limited(index) {
+                self.ready.limited.insert(index);
+            } else {
+                self.ready.free.insert(index);
             }
         }
     }
@@ -127,17 +177,17 @@ impl<'a, D: Driver> Run<'a, D> {
         }
     }
 
-    fn gate(&self, index: usize) -> Gate {
-        let mut why = self.cancel.is_cancelled().then(|| STOPPED.to_owned());
-        for &other in &self.before[index] {
-            match &self.ends[other] {
-                None => return Gate::Closed,
-                Some(NodeEnd::Done | NodeEnd::Left | NodeEnd::NotReady) => {}
-                Some(NodeEnd::Skipped(reason)) => why = why.or_else(|| Some(reason.clone())),
-                Some(NodeEnd::Failed(_)) => why = why.or_else(|| Some(self.failed_before(other))),
-            }
+    /// Returns the reason why a node whose predecessors have ended never runs.
+    fn obstacle(&self, index: usize) -> Option<String> {
+        if self.cancel.is_cancelled() {
+            return Some(STOPPED.to_owned());
         }
-        why.map_or(Gate::Open, Gate::Never)
+        let mut before = self.before[index].iter();
+        before.find_map(|&other| match &self.ends[other] {
+            Some(NodeEnd::Skipped(reason)) => Some(reason.clone()),
+            Some(NodeEnd::Failed(_)) => Some(self.failed_before(other)),
+            Some(NodeEnd::Done | NodeEnd::Left | NodeEnd::NotReady) | None => None,
+        })
     }
 
     fn failed_before(&self, index: usize) -> String {

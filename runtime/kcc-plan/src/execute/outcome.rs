@@ -16,8 +16,19 @@ impl<D: Driver> Run<'_, D> {
         self.report_findings();
         let performed = |index: &usize| matches!(self.ends[*index], Some(NodeEnd::Done));
         let mut components: BTreeMap<Name, ComponentReport> = BTreeMap::new();
+        let mut own: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (index, node) in self.nodes.iter().enumerate() {
+            let component = match node {
+                Node::Step(step) => self.plan.steps[*step].operation.component.as_ref(),
+                Node::Wait(wait) => Some(&wait.component),
+            };
+            if let Some(component) = component {
+                own.entry(component).or_default().push(index);
+            }
+        }
         for (name, planned) in &self.plan.components {
-            components.insert(name.clone(), self.component(name, planned));
+            let own = own.get(name.as_str()).map_or(&[][..], Vec::as_slice);
+            components.insert(name.clone(), self.component(own, planned));
         }
         ApplyReport {
             scope: self.plan.scope.clone(),
@@ -76,22 +87,17 @@ impl<D: Driver> Run<'_, D> {
         }
     }
 
-    fn component(&self, name: &str, planned: &PlannedComponent) -> ComponentReport {
+    /// Reports a component, by its nodes.
+    fn component(&self, own: &[usize], planned: &PlannedComponent) -> ComponentReport {
         let mut outcome = Outcome::Unchanged;
         let mut why = None;
-        for (node, end) in self.nodes.iter().zip(&self.ends) {
-            let (own, action) = match node {
-                Node::Step(step) => {
-                    let operation = &self.plan.steps[*step].operation;
-                    (
-                        operation.component.as_deref() == Some(name),
-                        Some(operation.action),
-                    )
-                }
-                Node::Wait(wait) => (wait.component == name, None),
+        for &index in own {
+            let action = match &self.nodes[index] {
+                Node::Step(step) => Some(self.plan.steps[*step].operation.action),
+                Node::Wait(_) => None,
             };
+            let end = &self.ends[index];
             let next = match end {
-                _ if !own => continue,
                 Some(NodeEnd::Failed(_)) => Outcome::Failed,
                 Some(NodeEnd::Skipped(_)) => Outcome::Skipped,
                 Some(NodeEnd::Left | NodeEnd::NotReady) => Outcome::Unchanged,
