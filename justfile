@@ -60,6 +60,12 @@ kills-all:
 # Simulate many random worlds, a million by default; `KCC_SEED=N cargo test …` replays one.
 simulate worlds="1000000":
     KCC_WORLDS={{worlds}} cargo test --release --lib --package kcc-docker --package kcc-kube -- --nocapture every_world_converges
+# Let kcc and that of another revision change one Docker target in turn (needs root).
+versions revision:
+    git worktree add --force --detach "{{cache}}/other" {{revision}}
+    cd "{{cache}}/other" && cargo build --bin kcc --target-dir "{{cache}}/other-target"
+    git worktree remove --force "{{cache}}/other"
+    KCC_OTHER="{{cache}}/other-target/debug/kcc" KCC_E2E_DOCKER=1 cargo test --test e2e-docker -- two_versions
 
 # Compare kcc with its alternatives, as ratios within one run.
 bench:

@@ -13,6 +13,7 @@ mod kills;
 mod lock;
 mod outages;
 mod shop;
+mod versions;
 
 use std::process::ExitCode;
 
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
         shop.chain(examples)
             .chain([lock, moved, fields])
             .chain([canary, killed, full])
-            .chain(kills),
+            .chain(kills)
+            .chain(versions::case()),
     )
 }
