@@ -18,7 +18,7 @@ use kcc_lower::Desired;
 use kcc_model::Until;
 use kcc_plan::{
     ApplyReport, Calls, Cancel, Context, Driver, Error, Fence, Intent, Options, Readiness, Record,
-    RecordStore, Silent, Snapshot, Step, execute, perform,
+    RecordStore, Silent, Snapshot, Step, execute, perform, revision::Change,
 };
 use tokio::{runtime::Builder, time::sleep};
 
@@ -345,7 +345,7 @@ impl<E: SimulatedEngine> RecordStore for Writer<'_, E> {
         if self.shared.mistake == Mistake::NoIntent {
             return Ok(());
         }
-        self.record.begin(intent).await
+        self.record.begin(intent, Change::None).await
     }
 
     fn ended(&mut self, _: &ApplyReport) -> bool {
