@@ -60,6 +60,8 @@ kills-all:
 # Simulate many random worlds, a million by default; `KCC_SEED=N cargo test …` replays one.
 simulate worlds="1000000":
     KCC_WORLDS={{worlds}} cargo test --release --lib --package kcc-docker --package kcc-kube -- --nocapture every_world_converges
+
+
 # Let kcc and that of another revision change one Docker target in turn (needs root).
 versions revision:
     git worktree add --force --detach "{{cache}}/other" {{revision}}

@@ -49,6 +49,16 @@ fn refused(why: String) -> Error {
     Error::new(Code::ApplyRefused, why)
 }
 
+/// The container that a call is made on.
+enum Found {
+    /// Its creation turned out to be unnecessary.
+    Unneeded,
+    /// It does not exist any more.
+    Gone,
+    /// Its name.
+    Named(String),
+}
+
 impl Docker {
     fn next_id(&mut self) -> String {
         self.last_id += 1;
@@ -67,17 +77,17 @@ impl Docker {
         by_id.or_else(|| self.containers.contains_key(id).then(|| id.to_owned()))
     }
 
-    /// Returns the name of the container that a call is made on. The inner value is
-    /// missing if it does not exist, the outer one if nothing has to be done.
-    fn subject(&self, subject: &Subject, memory: &Memory) -> Result<Option<Option<String>>, Error> {
-        match &subject.target {
-            Target::Existing(id) => Ok(Some(self.find(id))),
+    /// Finds the container that a call is made on.
+    fn subject(&self, subject: &Subject, memory: &Memory) -> Result<Found, Error> {
+        let id = match &subject.target {
+            Target::Existing(id) => id,
             Target::Created(name) => match memory.created.get(name) {
-                None => Err(refused(format!("{name} was not created"))),
-                Some(None) => Ok(None),
-                Some(Some(id)) => Ok(Some(self.find(id))),
+                None => return Err(refused(format!("{name} was not created"))),
+                Some(None) => return Ok(Found::Unneeded),
+                Some(Some(id)) => id,
             },
-        }
+        };
+        Ok(self.find(id).map_or(Found::Gone, Found::Named))
     }
 
     fn touch(&mut self, name: &str) {
@@ -260,11 +270,11 @@ impl Docker {
         memory: &mut Memory,
     ) -> Result<(), Error> {
         let name = match self.subject(subject, memory)? {
-            None => return Ok(()),
-            Some(Some(name)) => name,
+            Found::Unneeded => return Ok(()),
+            Found::Named(name) => name,
             // Stopping what is gone is done.
-            Some(None) if matches!(call, Call::Stop(_)) => return Ok(()),
-            Some(None) => return Err(refused(format!("{} is gone", subject.name))),
+            Found::Gone if matches!(call, Call::Stop(_)) => return Ok(()),
+            Found::Gone => return Err(refused(format!("{} is gone", subject.name))),
         };
         if !matches!(call, Call::Await { .. }) {
             self.touch(&name);

@@ -126,6 +126,12 @@ fn labels(component: Option<&str>) -> BTreeMap<String, String> {
 }
 
 fn object(version: &str, kind: &str, name: &str, component: Option<&str>, spec: Value) -> Object {
+    let mut manifest = json!({
+        "apiVersion": version,
+        "kind": kind,
+        "metadata": {"name": name, "labels": labels(component)},
+    });
+    manifest["spec"] = spec;
     Object {
         api_version: version.to_owned(),
         kind: kind.to_owned(),
@@ -134,12 +140,7 @@ fn object(version: &str, kind: &str, name: &str, component: Option<&str>, spec: 
         component: component.map(str::to_owned),
         team: component.map(|_| "payments".to_owned()),
         data: holds_data(kind),
-        manifest: json!({
-            "apiVersion": version,
-            "kind": kind,
-            "metadata": {"name": name, "labels": labels(component)},
-            "spec": spec,
-        }),
+        manifest,
     }
 }
 

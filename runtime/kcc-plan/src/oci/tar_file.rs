@@ -146,7 +146,8 @@ mod tests {
         let file = TarFile::open(&path, "history.tar").unwrap();
         let config = Blob::new(b"{}".to_vec());
         let manifest = Manifest::new("a/b", Descriptor::of("a/b", &config), Vec::new());
-        let put = file.layout().put("shop.dev.1", &manifest, &[config]);
+        let blobs = [config];
+        let put = file.layout().put("shop.dev.1", &manifest, &blobs);
         put.await.unwrap();
         file.save().unwrap();
         let bytes = fs::read(&path).unwrap();
