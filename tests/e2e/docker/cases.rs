@@ -267,7 +267,7 @@ fn revisions_are_listed_shown_and_applied_again(shop: &Shop) {
     };
     let before = numbers();
     shop.testbed.lose_history(&shop.name, "dev");
-    shop.edit("teams/storefront/web.cue", "\"only\"", "\"calm\"");
+    shop.edit("teams/storefront/web.cue", "\"after\"", "\"calm\"");
     let lost = shop.run(&["apply", "--target", "dev"]);
     assert_eq!(lost.code, Some(3), "{lost:#?}");
     lost.assert_stderr_contains("its history is not there");
