@@ -173,16 +173,16 @@ async fn an_archive_gets_what_it_lacks_and_a_new_record_goes_on_from_it() {
     };
     assert_eq!(archive.find(&other, None).await.unwrap(), None);
 
-    let lost = Target::new();
-    lost.go_on("b", Some(found.history.clone()), true).await;
-    let history = lost.history().await;
+    let fresh = Target::new();
+    fresh.go_on("b", Some(found.history.clone()), true).await;
+    let history = fresh.history().await;
     assert_eq!(numbers(&history), [1, 2, 3, 4]);
-    assert_eq!(lost.export(&archive).await, (vec![4], 3));
+    assert_eq!(fresh.export(&archive).await, (vec![4], 3));
     let verified = archive.verify().await.unwrap();
     assert_eq!((verified.entries, &verified.damages[..]), (4, &[][..]));
     // One that has a history keeps its own.
-    lost.go_on("d", Some(found.history), true).await;
-    assert_eq!(numbers(&lost.history().await), [1, 2, 3, 4, 5]);
+    fresh.go_on("d", Some(found.history), true).await;
+    assert_eq!(numbers(&fresh.history().await), [1, 2, 3, 4, 5]);
 }
 
 #[tokio::test]

@@ -289,6 +289,7 @@ fn a_lost_engine_is_restored_from_an_archive(shop: &Shop) {
                 shop.docker(&["update", "--restart=no", &web]);
                 format!("container/{web}:restart")
             },
+            conflicts: false,
             destroy: &|| {
                 shop.testbed.remove(&shop.system_name());
                 assert!(!shop.has_record());

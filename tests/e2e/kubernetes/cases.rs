@@ -128,6 +128,7 @@ fn a_deleted_namespace_is_restored_from_an_archive(shop: &Shop) {
                 shop.kubectl(&["set", "env", "deployment/web", "GREETING=stray"]);
                 "deployment/web:spec.template.spec.containers.web.env.GREETING.value".to_owned()
             },
+            conflicts: true,
             destroy: &|| {
                 let delete = [
                     "delete",

@@ -12,8 +12,9 @@ use super::{blob::damaged, holder::Holder};
 use crate::Error;
 
 /// The format of heads and of what they name. A kcc reads this one and the one before
-/// it, and changes nothing in a record with a later one.
-pub(super) const FORMAT: u32 = 1;
+/// it, and changes nothing in a record with a later one. Format 1 has no history, and a
+/// kcc that knows only that format would drop it.
+pub(super) const FORMAT: u32 = 2;
 
 /// The time for which a lock is held without being renewed.
 const LEASE: Duration = Duration::from_secs(20);
@@ -68,7 +69,11 @@ impl Head {
             return Err(Error::new(Code::StateNewer, message)
                 .help("use the version of kcc that others use on this target, or a later one"));
         }
-        serde_json::from_slice(bytes).map_err(broken)
+        let head: Self = serde_json::from_slice(bytes).map_err(broken)?;
+        Ok(Self {
+            format: FORMAT,
+            ..head
+        })
     }
 
     pub(super) fn bytes(&self) -> Vec<u8> {
@@ -95,13 +100,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn takes_over_the_format_before() {
+        let before = br#"{"format": 1, "epoch": 7}"#;
+        let head = Head::parse(Some(before)).unwrap();
+        assert_eq!((head.format, head.epoch), (FORMAT, 7));
+    }
+
+    #[test]
     fn refuses_a_later_format() {
-        let later = br#"{"format": 2, "inventory": {"in": "another form"}}"#;
+        let later = br#"{"format": 3, "inventory": {"in": "another form"}}"#;
         let error = Head::parse(Some(later)).unwrap_err();
         assert_eq!(error.code, Code::StateNewer);
         assert_eq!(
             error.message,
-            "the target's record has format 2, and this kcc reads formats up to 1"
+            "the target's record has format 3, and this kcc reads formats up to 2"
         );
     }
 

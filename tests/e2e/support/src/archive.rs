@@ -14,6 +14,8 @@ pub struct Changes<'a> {
     pub objects: &'a dyn Fn() -> Value,
     /// Changes what a container of `web` runs with, and returns the path of the field.
     pub drift: &'a dyn Fn() -> String,
+    /// True if the next apply has to be told to take the field back.
+    pub conflicts: bool,
     /// Removes everything, the record too.
     pub destroy: &'a dyn Fn(),
 }
@@ -154,7 +156,11 @@ fn compares(copy: &ExampleCopy, changes: &Changes<'_>) {
         blame.contains(WEB) && blame.contains("storefront"),
         "{blame}"
     );
-    ok(copy, &["apply", "--yes"]);
+    let mut apply = vec!["apply", "--yes"];
+    if changes.conflicts {
+        apply.extend(["--take", &field]);
+    }
+    ok(copy, &apply);
     let blame = ok(copy, &["blame", &path]);
     assert!(blame.contains("is as in revision"), "{blame}");
 }

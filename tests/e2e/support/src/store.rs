@@ -322,7 +322,7 @@ async fn a_damaged_blob_is_noticed_and_rebuilt(tested: &impl TestedStore) {
 
 async fn a_later_format_is_left_alone(tested: &impl TestedStore) {
     let store = tested.connect().await;
-    let later = br#"{"format":2,"world":{}}"#;
+    let later = br#"{"format":3,"world":{}}"#;
     store.swap(&Version::default(), Some(later)).await.unwrap();
     let head = store.head().await.unwrap();
     let record = record(tested.connect().await);
