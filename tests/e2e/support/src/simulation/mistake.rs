@@ -1,4 +1,4 @@
-//! [`Mistake`]: what kcc could do wrong. The simulation has to find each of them.
+//! [`Mistake`]: a deliberate mistake of kcc, which the simulation is expected to find.
 
 /// A deliberate mistake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
