@@ -146,8 +146,12 @@ fn a_deleted_namespace_is_restored_from_an_archive(shop: &Shop) {
 /// Returns all objects of the shop but its record, without what the cluster says of each,
 /// and of secrets only the keys.
 fn objects(shop: &Shop) -> serde_json::Value {
-    const OWN: [&str; 14] = [
+    const OWN: [&str; 18] = [
         "uid",
+        "controller-uid",
+        "batch.kubernetes.io/controller-uid",
+        "pv.kubernetes.io/bind-completed",
+        "pv.kubernetes.io/bound-by-controller",
         "resourceVersion",
         "creationTimestamp",
         "managedFields",
