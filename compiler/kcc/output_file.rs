@@ -19,7 +19,7 @@ pub(crate) fn replace_durably(path: &Path, content: &[u8]) -> io::Result<()> {
 }
 
 fn write(path: &Path, content: &[u8], durably: bool) -> io::Result<()> {
-    // What a symbolic link leads to is replaced, not the link.
+    // Replaces the file behind a symbolic link, not the link.
     let target = path.canonicalize();
     let path = target.as_deref().unwrap_or(path);
     let old = path.metadata().ok();

@@ -11,8 +11,8 @@ use oci_client::errors::{OciDistributionError, OciErrorCode};
 pub(crate) enum Refusal {
     /// It does not have the image, or does not say whether it does.
     Absent,
-    /// It wants a login, or another one. Docker Hub also gives this answer for an image
-    /// that does not exist.
+    /// It wants a login, or another one. Docker Hub also gives this answer for a missing
+    /// image.
     Denied(String),
     /// Anything else.
     Failed(Error),

@@ -445,7 +445,7 @@ async fn what_was_not_ready_before_fails_nothing_that_does_not_need_it() {
         "`web` is not healthy: exit code 1; it was not before this apply either"
     );
 
-    // What changes needs it.
+    // The component that changes needs it.
     let driver = Fake {
         never: BTreeSet::from(["db"]),
         ..Fake::default()

@@ -713,7 +713,7 @@ impl SimulatedEngine for Docker {
                 }
             }
             _ => {
-                // What shares the network of another one cannot join any.
+                // A container that shares the network of another one cannot join any.
                 let found = self.containers.get_mut(&name);
                 if let Some(found) = found.filter(|found| found.joined.is_none()) {
                     found

@@ -117,7 +117,7 @@ impl Store for FolderStore {
 
     async fn blobs(&self) -> Result<BTreeSet<Digest>, Error> {
         let mut blobs = self.layout.list()?;
-        // What a killed command left of a head is listed too, and can be removed.
+        // Lists the remains of a head that a killed command left, so that they can be removed.
         if let Ok(Some(stored)) = self.stored(&self.layout.index()?)? {
             for digest in stored.own() {
                 blobs.remove(digest);

@@ -206,9 +206,9 @@ impl<S: Store> Record<S> {
 
     /// Returns true if no other command has changed the target since the epoch, and none
     /// is changing it. A command that observes without the lock and finds nothing to do
-    /// asks this afterwards: it may have seen a half-done change. Nor is a record at rest
-    /// that says nothing but is there: a command was killed while it removed it, and the
-    /// next one that takes the lock removes the rest. Read-only.
+    /// asks this afterwards: it may have seen a half-done change. A head without content
+    /// does not count as at rest either: a command was killed while it removed the
+    /// record, and the next one that takes the lock removes the rest. Read-only.
     pub async fn is_at_rest(&self, epoch: u64) -> Result<bool, Error> {
         let stored = self.store.head().await?;
         let head = self.parse(&stored)?;
@@ -796,9 +796,9 @@ impl<S: Store> Record<S> {
 
     /// Replaces a head.
     ///
-    /// A call without an answer may have succeeded, and the stored bytes tell. A renewal
-    /// that was dropped when its command ended may have succeeded too; then the lock in
-    /// the stored head is still this command's.
+    /// A call without an answer may have succeeded, and the stored bytes tell. So may a
+    /// renewal that was dropped at the end of its command; then the lock in the stored
+    /// head is still this command's.
     async fn replace(&self, held: &Held, next: Option<&Head>) -> Result<Replaced, Error> {
         let bytes = next.map(Head::bytes);
         let mut previous = held.version.clone();

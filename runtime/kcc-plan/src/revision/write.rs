@@ -156,7 +156,7 @@ pub(crate) async fn write<S: Store>(
 
     let shared = prepared.shared;
     let mut fresh: BTreeMap<Name, Encoded> = BTreeMap::new();
-    // Where each component is, with the position of a new pack for those in `fresh`.
+    // The location of each component; those in `fresh` are in the new pack.
     let mut components: BTreeMap<Name, Located> = BTreeMap::new();
     if let Some(only) = &new.only {
         let others = before.iter().filter(|(name, _)| !only.contains(*name));

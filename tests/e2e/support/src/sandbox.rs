@@ -116,8 +116,8 @@ impl<E: TestedEngine> Sandbox<E> {
         Box::pin(E::apply(&desired, &options, &self.recorder, &cancel)).await
     }
 
-    /// Returns the provider of a secret during which an apply can be overtaken. It says
-    /// that it runs, and waits for the permission to end.
+    /// Returns the provider of a secret during which an apply can be overtaken. It
+    /// reports that it is running, and ends once it is permitted to.
     pub fn pausing_provider(&self) -> SecretProvider {
         let [running, permission] = self.pause_files();
         let script = "touch \"$1\"; while [ ! -e \"$2\" ]; do sleep 0.05; done; echo paused";
