@@ -5,9 +5,7 @@ use std::{net::TcpListener, process::Output, thread};
 
 use crate::shop::Shop;
 
-/// The addresses of the node, a private one and a public one, as assigned by
-/// `kubernetes-up`.
-const NODE: &str = "10.90.0.1";
+/// The public address of the machine, as assigned by `kubernetes-up`.
 const PUBLIC: &str = "203.0.113.1";
 
 /// A foreign program in a namespace of its own: it is called as an external
@@ -45,8 +43,9 @@ pub(crate) fn only_declared_connections_are_possible(shop: &Shop) {
         ),
     );
     shop.apply();
-    // Servers on the node, only to have an address to connect to.
-    let [private, public] = [NODE, PUBLIC].map(|address| TcpListener::bind((address, 0)).unwrap());
+    // Servers outside the cluster, only to have an address to connect to.
+    let [private, public] =
+        [&shop.testbed.machine(), PUBLIC].map(|address| TcpListener::bind((address, 0)).unwrap());
     let private = private.local_addr().unwrap().to_string();
     let public = public.local_addr().unwrap().to_string();
     let [web, cart] = ["web", "cart"].map(|name| format!("{name}.{}:8080", shop.name));

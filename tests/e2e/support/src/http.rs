@@ -2,7 +2,7 @@
 
 use std::{
     io::{Error, Read, Result, Write},
-    net::TcpStream,
+    net::{TcpStream, ToSocketAddrs},
     time::{Duration, Instant},
 };
 
@@ -10,7 +10,12 @@ use serde_json::Value;
 
 /// Sends a GET request and returns status and report.
 pub fn get(address: &str) -> Result<(u16, Value)> {
-    let mut stream = TcpStream::connect(address)?;
+    let Some(socket) = address.to_socket_addrs()?.next() else {
+        return Err(Error::other("no address"));
+    };
+    // A connection on its way to a pod that has just ended stays with it, and the
+    // kernel tries it for two minutes.
+    let mut stream = TcpStream::connect_timeout(&socket, Duration::from_secs(3))?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
     let request = format!("GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes())?;

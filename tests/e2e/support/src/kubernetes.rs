@@ -84,6 +84,15 @@ impl Testbed {
         self.directory.join("kubeconfig").display().to_string()
     }
 
+    /// Returns the private address of this machine in the cluster's network, that of
+    /// the API server.
+    pub fn machine(&self) -> String {
+        let server = "jsonpath={.clusters[0].cluster.server}";
+        let url = self.kubectl(&["config", "view", "-o", server]);
+        let address = url.trim_start_matches("https://").split(':').next();
+        address.unwrap().to_owned()
+    }
+
     /// Returns everything that the records in a namespace say, as text.
     pub fn record_text(&self, namespace: &str) -> String {
         let maps = self.kubectl(&["get", "configmaps", "-n", namespace, "-o", "json"]);
