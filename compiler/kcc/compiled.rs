@@ -5,6 +5,7 @@ use std::sync::Arc;
 use kcc_diag::{Diagnostic, Subject};
 use kcc_lower::{Desired, Lowered};
 use kcc_model::{CheckedModel, TargetModel};
+use kcc_plan::Refusal;
 use kcc_tree::ConfigTree;
 
 use crate::{
@@ -59,6 +60,9 @@ impl Compiled {
     /// images that must not start become diagnostics at the lines that declare
     /// them.
     pub fn failure(&self, error: kcc_plan::Error) -> Failure {
+        if !error.refusals.is_empty() {
+            return Failure::Unavailable(self.refused(&error.refusals));
+        }
         if error.secrets.is_empty() && error.images.is_empty() {
             return error.into();
         }
@@ -103,5 +107,38 @@ impl Compiled {
             return Failure::Configuration(diagnosis);
         }
         Failure::Unavailable(diagnosis)
+    }
+
+    /// Locates refusals at the lines behind the fields that are in the way.
+    fn refused(&self, refusals: &[Refusal]) -> Diagnosis {
+        let target = &self.desired().target;
+        let origins = self.origins();
+        let located = refusals.iter().map(|refusal| {
+            let mut diagnostic = Diagnostic::error(refusal.code, refusal.message.as_str())
+                .target(target.as_str())
+                .help(refusal.help.as_str());
+            let component = refusal.component.as_ref();
+            let component = component.and_then(|name| self.target_model().components.get(name));
+            if let Some(component) = component {
+                diagnostic.subject = Subject::from(&component.path);
+            }
+            let (kind, name) = &refusal.object;
+            if let Some((path, origin)) = origins.locate(kind, name, &refusal.field) {
+                return diagnostic.at(&path).primary(origin.span, "declared here");
+            }
+            let origin = component.and_then(|one| self.tree.origin(target, &one.path));
+            match origin {
+                Some(origin) => diagnostic.primary(origin.span, "declared here"),
+                None => diagnostic,
+            }
+        });
+        let mut diagnosis = Diagnosis {
+            diagnostics: located.collect(),
+            files: Arc::clone(&self.tree.files),
+            targets: self.tree.targets.keys().cloned().collect(),
+            root: self.root.shown().to_owned(),
+        };
+        diagnosis.diagnostics.sort(&diagnosis.files);
+        diagnosis
     }
 }

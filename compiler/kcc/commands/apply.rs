@@ -7,7 +7,7 @@ use kcc_diag::{Code, Diagnostic, Diagnostics, Format, Subject};
 use kcc_model::{Millis, Name};
 use kcc_plan::{ApplyReport, Failure, PlanFile, Scope};
 
-use super::{CommandResult, addresses, json, only, plan::Prune};
+use super::{CommandResult, addresses, json, only, plan::Prune, recreatable};
 use crate::{
     args::{self, LockArgs, ScopeArgs, duration},
     confirm::confirm,
@@ -47,6 +47,13 @@ pub struct Apply {
     /// Take over FIELD from another field manager, as named by `kcc plan`
     #[arg(long, value_name = "FIELD")]
     pub take: Vec<String>,
+    /// Delete NAME and create it again where a change cannot be made in place: a component,
+    /// or an object as named by the refusal
+    #[arg(long, value_name = "NAME")]
+    pub recreate: Vec<String>,
+    /// Discard the data of what `--recreate` names
+    #[arg(long, requires = "recreate")]
+    pub volumes: bool,
     /// Describe the change in the target's history
     #[arg(short, long, value_name = "TEXT")]
     pub message: Option<String>,
@@ -76,13 +83,14 @@ impl Apply {
         if let Some(plan) = planned {
             plan.check_desired(compiled.desired())?;
             options.request = plan.request();
-            options.prune = plan.prune;
-            options.take.clone_from(&plan.take);
+            options.choose(plan.choices());
             options.planned = Some(Arc::new(plan));
         } else {
             options.request = only(&compiled, self.only)?;
             options.prune = self.prune.unwrap_or(Prune::Owned).into();
             options.take = compiled.origins().fields(&self.take)?;
+            options.recreate = recreatable(&compiled, self.recreate)?;
+            options.volumes = self.volumes;
         }
         options.revisions = Some(Arc::new(compiled.record()));
         options.message = self.message;
@@ -128,6 +136,7 @@ impl Apply {
             ("--only", !self.only.is_empty()),
             ("--take", !self.take.is_empty()),
             ("--prune", self.prune.is_some()),
+            ("--recreate", !self.recreate.is_empty()),
         ];
         if let Some((option, _)) = chosen.iter().find(|(_, chosen)| *chosen) {
             let command = plan.scope.command("plan");

@@ -7,7 +7,7 @@ use kcc_diag::Format;
 use kcc_model::Name;
 use kcc_plan::PlanFile;
 
-use super::{CommandResult, json, only};
+use super::{CommandResult, json, only, recreatable};
 use crate::{
     args::{ScopeArgs, System},
     context::Context,
@@ -39,6 +39,12 @@ pub struct Plan {
     /// Take over FIELD from another field manager
     #[arg(long, value_name = "FIELD")]
     pub take: Vec<String>,
+    /// Delete NAME and create it again where a change cannot be made in place
+    #[arg(long, value_name = "NAME")]
+    pub recreate: Vec<String>,
+    /// Discard the data of what `--recreate` names
+    #[arg(long, requires = "recreate")]
+    pub volumes: bool,
     /// Delete objects that are no longer declared
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = Prune::Owned)]
     pub prune: Prune,
@@ -70,13 +76,15 @@ impl Plan {
         options.request = only(&compiled, self.only)?;
         options.prune = self.prune.into();
         options.take = compiled.origins().fields(&self.take)?;
+        options.recreate = recreatable(&compiled, self.recreate)?;
+        options.volumes = self.volumes;
         let plan = runtime::plan(&compiled, &options)?;
         context.printer.data(&match context.settings.format {
             Format::Json => json(&plan),
             _ => plan.to_text(),
         });
         if let Some(path) = &self.output {
-            let file = PlanFile::new(&plan, compiled.desired(), options.prune, &options.take);
+            let file = PlanFile::new(&plan, compiled.desired(), options.choices());
             plan_file::write(context, path, &file)?;
         }
         Ok(if self.exit_code && !plan.is_up_to_date() {

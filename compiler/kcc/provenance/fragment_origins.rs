@@ -98,6 +98,23 @@ impl FragmentOrigins {
         Ok(fields)
     }
 
+    /// Returns the path in the model that an object's field follows, with the origin that
+    /// decides its value; nothing if no fragment does.
+    pub fn locate(
+        &self,
+        kind: &str,
+        name: &str,
+        field: &[String],
+    ) -> Option<(Path, &ConfigOrigin)> {
+        let mut objects = self.objects().iter();
+        let object = objects.find(|object| object.kind == kind && object.name == name)?;
+        let Source::Model(paths) = object.source(&Path(field.to_vec()))? else {
+            return None;
+        };
+        let (path, _, origin) = self.declared(&paths)?;
+        Some((path, origin))
+    }
+
     fn objects(&self) -> &[Rendered] {
         self.objects.get_or_init(|| self.lowered.objects())
     }

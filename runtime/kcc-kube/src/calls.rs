@@ -119,6 +119,7 @@ fn in_order(payload: &Payload) -> Vec<Call> {
             uid,
             annotation,
         }],
+        Payload::Discard { reference, uid } => vec![Call::Delete { reference, uid }],
         Payload::Delete { reference, uid } => removal(reference, uid),
     }
 }

@@ -47,6 +47,11 @@ impl Difference {
         short(&self.path)
     }
 
+    /// Returns the path of the field.
+    pub(crate) fn path(&self) -> Vec<String> {
+        self.path.clone()
+    }
+
     /// Returns both values, as far as they are shown. The next one is what `kcc render`
     /// prints too; a live one may be a secret that somebody else put there.
     fn change(&self) -> FieldChange {

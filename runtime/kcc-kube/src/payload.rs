@@ -48,6 +48,8 @@ pub(crate) enum Payload {
         /// The annotation that holds the time and names the reason.
         annotation: &'static str,
     },
+    /// Marks a claim for removal. It goes when no pod uses it any more.
+    Discard { reference: Reference, uid: String },
     /// Removes an object, and waits until it and the objects it owns are gone.
     Delete { reference: Reference, uid: String },
 }

@@ -4,6 +4,8 @@
 use kcc_diag::Code;
 use kcc_model::RefusedImage;
 
+use crate::Refusal;
+
 /// A daemon, cluster, file or command that failed.
 ///
 /// The message is one line, lower case, without a final period, and never
@@ -26,6 +28,8 @@ pub struct Error {
     pub tolerable: bool,
     /// The images whose user is refused, if that is the failure.
     pub images: Vec<RefusedImage>,
+    /// The reasons to change nothing, if that is the failure.
+    pub refusals: Vec<Refusal>,
     /// The underlying error.
     #[source]
     pub cause: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -77,6 +81,18 @@ impl From<Vec<RefusedImage>> for Error {
     }
 }
 
+/// Joins all refusals into one error.
+impl From<Vec<Refusal>> for Error {
+    fn from(refusals: Vec<Refusal>) -> Self {
+        let code = refusals.first().map_or(Code::ApplyRefused, |one| one.code);
+        let lines: Vec<_> = refusals.iter().map(|one| one.message.as_str()).collect();
+        let mut error = Self::new(code, lines.join("; "));
+        error.help = refusals.first().map(|one| one.help.clone());
+        error.refusals = refusals;
+        error
+    }
+}
+
 impl Error {
     /// Creates an error without help or cause.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
@@ -88,6 +104,7 @@ impl Error {
             secrets: Vec::new(),
             tolerable: false,
             images: Vec::new(),
+            refusals: Vec::new(),
             cause: None,
         }
     }

@@ -8,9 +8,12 @@ use std::{
     time::Duration,
 };
 
+use kcc_model::Name;
 use serde::Serialize;
 
-use crate::{Error, Operation, Origins, Plan, PlanFile, Prune, Request, revision::RevisionSource};
+use crate::{
+    Choices, Error, Operation, Origins, Plan, PlanFile, Prune, Request, revision::RevisionSource,
+};
 
 /// The settings of one command. The libraries read no environment themselves:
 /// all they may know of it is in here.
@@ -25,8 +28,12 @@ pub struct Options {
     pub request: Request,
     /// The treatment of objects that are no longer declared.
     pub prune: Prune,
-    /// Makes `down` remove data too.
+    /// Allows operations that destroy data: those of a `down`, and those of an apply that
+    /// `recreate` names.
     pub volumes: bool,
+    /// The objects and components that may be deleted and created again where a change
+    /// cannot be made in place, as `kind/name` or by the component's name.
+    pub recreate: BTreeSet<String>,
     /// Overrides the deadline of every component, in milliseconds.
     pub timeout_ms: Option<u64>,
     /// Makes an apply wait until the deadline for what cannot become ready without
@@ -60,6 +67,31 @@ impl Options {
         planned.map_or(Ok(()), |planned| planned.check(plan, is_done))
     }
 
+    /// Returns the options that decide about the plan.
+    pub fn choices(&self) -> Choices {
+        Choices {
+            prune: self.prune,
+            take: self.take.clone(),
+            recreate: self.recreate.clone(),
+            volumes: self.volumes,
+        }
+    }
+
+    /// Sets the options that decide about the plan, as they were when a plan was made.
+    pub fn choose(&mut self, choices: &Choices) {
+        self.prune = choices.prune;
+        self.take.clone_from(&choices.take);
+        self.recreate.clone_from(&choices.recreate);
+        self.volumes = choices.volumes;
+    }
+
+    /// Returns true if an object of a component may be recreated. The kind may be in any
+    /// case.
+    pub fn may_recreate(&self, kind: &str, name: &str, component: Option<&Name>) -> bool {
+        component.is_some_and(|component| self.recreate.contains(component))
+            || self.recreate.contains(&object_name(kind, name))
+    }
+
     /// Returns a variable unless it is unset or empty.
     pub fn var(&self, name: &str) -> Option<&str> {
         self.env
@@ -67,6 +99,12 @@ impl Options {
             .map(String::as_str)
             .filter(|value| !value.is_empty())
     }
+}
+
+/// Returns the name of an object as options and messages write it, such as
+/// `statefulset/orders`.
+pub fn object_name(kind: &str, name: &str) -> String {
+    format!("{}/{name}", kind.to_lowercase())
 }
 
 /// Leaves out the variables' values: some of them are secrets.
@@ -78,6 +116,7 @@ impl fmt::Debug for Options {
             .field("request", &self.request)
             .field("prune", &self.prune)
             .field("volumes", &self.volumes)
+            .field("recreate", &self.recreate)
             .field("timeout_ms", &self.timeout_ms)
             .field("keep_waiting", &self.keep_waiting)
             .field("lock_timeout", &self.lock_timeout)

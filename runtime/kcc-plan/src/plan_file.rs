@@ -16,7 +16,7 @@ use kcc_model::Name;
 use kcc_tree::Engine;
 use serde::{Deserialize, Serialize};
 
-use crate::{Action, Error, FieldChange, Fingerprint, Operation, Plan, Prune, Request, Scope};
+use crate::{Action, Choices, Error, FieldChange, Fingerprint, Operation, Plan, Request, Scope};
 
 /// The version of the format. A file of another version is refused.
 const VERSION: u32 = 1;
@@ -30,11 +30,10 @@ pub struct PlanFile {
     pub scope: Scope,
     engine: Engine,
     /// The components that the plan is limited to; none if it is not.
-    pub only: Option<BTreeSet<Name>>,
-    /// The treatment of objects that are no longer declared.
-    pub prune: Prune,
-    /// The fields to take over from other field managers.
-    pub take: BTreeSet<String>,
+    only: Option<BTreeSet<Name>>,
+    /// The options that it was made with.
+    #[serde(flatten)]
+    choices: Choices,
     /// The hash of the desired state.
     desired: String,
     operations: Vec<PlannedOperation>,
@@ -81,12 +80,7 @@ impl PlannedOperation {
 
 impl PlanFile {
     /// Creates the file of a plan that was made with these options.
-    pub fn new(
-        plan: &Plan<Fingerprint>,
-        desired: &Desired,
-        prune: Prune,
-        take: &BTreeSet<String>,
-    ) -> Self {
+    pub fn new(plan: &Plan<Fingerprint>, desired: &Desired, choices: Choices) -> Self {
         let steps = plan.steps.iter();
         let operations = steps.map(|step| PlannedOperation {
             operation: step.operation.clone(),
@@ -97,8 +91,7 @@ impl PlanFile {
             scope: plan.scope.clone(),
             engine: plan.engine,
             only: plan.only.clone(),
-            prune,
-            take: take.clone(),
+            choices,
             desired: content_hash(desired),
             operations: operations.collect(),
         }
@@ -129,6 +122,11 @@ impl PlanFile {
     /// Returns the work that the plan was made for.
     pub fn request(&self) -> Request {
         self.only.clone().map_or(Request::Apply, Request::Only)
+    }
+
+    /// Returns the options that it was made with.
+    pub fn choices(&self) -> &Choices {
+        &self.choices
     }
 
     /// Fails unless a desired state is the file's.

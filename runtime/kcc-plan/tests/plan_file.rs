@@ -2,14 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "it is a test")]
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use kcc_diag::Code;
 use kcc_lower::{Desired, EngineDesired, docker::DockerDesired};
-use kcc_plan::{Action, Draft, Options, Plan, PlanBuilder, PlanFile, Prune};
+use kcc_plan::{Action, Choices, Draft, Options, Plan, PlanBuilder, PlanFile};
 use kcc_test_engines::desired::component;
 use kcc_tree::Engine;
 
@@ -51,7 +48,7 @@ fn plan(changes: &[Change]) -> Plan<String> {
 
 fn file(changes: &[Change]) -> PlanFile {
     let plan = plan(changes).without_payloads();
-    PlanFile::new(&plan, &desired(1), Prune::Owned, &BTreeSet::new())
+    PlanFile::new(&plan, &desired(1), Choices::default())
 }
 
 /// Returns the refusal of a plan by the file of another one.

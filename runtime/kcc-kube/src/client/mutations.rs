@@ -25,12 +25,15 @@ const ESTABLISHED_PAUSE: Duration = Duration::from_millis(200);
 const RESTART: &str = "kcc-restart";
 
 /// The phrases in the cause of an error that mean that a field is immutable.
-const IMMUTABLE: [&str; 5] = [
+const IMMUTABLE: [&str; 8] = [
     "immutable",
     "may not change once set",
     "may not be changed",
     "updates to statefulset spec",
     "cannot be updated",
+    "cannot change roleRef",
+    "can not be less than",
+    "updates to parameters are forbidden",
 ];
 
 impl Client {

@@ -1,6 +1,7 @@
 //! Desired state and observed state → plan. Pure: every decision about a cluster is
 //! made here, and each step carries its cause.
 
+mod recreate;
 mod refuse;
 mod tear_down;
 #[cfg(test)]
@@ -22,12 +23,15 @@ use kcc_plan::{
 use kcc_tree::Engine;
 use serde_json::Value;
 
-use self::refuse::refuse;
+use self::{
+    recreate::{RECREATED, Recreation},
+    refuse::refuse,
+};
 use crate::{
     diff::{self, Difference},
     observed::{
-        DEFINITION, DryRun, Key, NAMESPACE, Observed, ObservedObject, Ownership, Reference, SECRET,
-        label,
+        CLAIM, DEFINITION, DryRun, Key, NAMESPACE, Observed, ObservedObject, Ownership, Reference,
+        SECRET, label,
     },
     payload::Payload,
     restart,
@@ -52,7 +56,7 @@ pub(crate) fn reconcile(
     observed: &Observed,
     options: &Options,
 ) -> Result<Plan<Payload>, Error> {
-    refuse(kube, observed, &Scope::of(desired))?;
+    refuse(kube, observed, &Scope::of(desired), options)?;
     let mut reconciler = Reconciler {
         desired,
         kube,
@@ -62,6 +66,7 @@ pub(crate) fn reconcile(
             Request::Only(_) => kube.references(),
             _ => BTreeSet::new(),
         },
+        recreation: Recreation::of(kube, observed, options),
         orphans: Vec::new(),
         plan: PlanBuilder::new(Engine::Kubernetes, desired, options),
     };
@@ -79,6 +84,7 @@ pub(crate) fn reconcile(
         reconciler.object(object);
     }
     reconciler.secrets();
+    reconciler.discard();
     for object in kube
         .objects
         .iter()
@@ -102,6 +108,8 @@ struct Reconciler<'a> {
     /// The shared objects that work on some components may change, because these refer
     /// to them.
     references: BTreeSet<(&'a str, &'a str)>,
+    /// The objects to remove so that claims can be created again.
+    recreation: Recreation<'a>,
     /// The owned objects that are no longer declared.
     orphans: Vec<&'a ObservedObject>,
     plan: PlanBuilder<Payload>,
@@ -153,8 +161,11 @@ impl<'a> Reconciler<'a> {
     fn object(&mut self, object: &'a Object) {
         let reference = Reference::of(object);
         let existing = self.observed.objects.get(&reference.key());
-        let restart = existing.and_then(|existing| self.restart(object, existing));
+        let removed = self.recreation.removes(&reference.key());
+        let restart = existing.filter(|_| !removed);
+        let restart = restart.and_then(|existing| self.restart(object, existing));
         let decision = match existing {
+            Some(_) if removed => Decision::Apply(Action::Create, RECREATED.to_owned(), Vec::new()),
             // An unmanaged namespace is used as it is.
             Some(existing) if existing.ownership != Ownership::Owned => Decision::Keep,
             Some(_) if object.component.is_none() && !self.may_change_shared(object) => {
@@ -182,16 +193,22 @@ impl<'a> Reconciler<'a> {
                 return;
             }
             Decision::Apply(action, cause, differences) => {
-                let replicas =
-                    existing.and_then(|existing| scale::hand_over(self.kube, object, existing));
+                let replicas = existing
+                    .filter(|_| !removed)
+                    .and_then(|existing| scale::hand_over(self.kube, object, existing));
+                let goes = removed || existing.is_some_and(|existing| existing.terminating);
                 let payload = Payload::Apply {
                     hand_over: replicas.map(|replicas| scale::replicas_manifest(object, replicas)),
                     force: resolution.is_some_and(|resolution| resolution.force),
-                    manifest,
+                    manifest: if removed {
+                        object.manifest.clone()
+                    } else {
+                        manifest
+                    },
                     uid: existing
-                        .filter(|existing| !existing.terminating)
+                        .filter(|_| !goes)
                         .map(|existing| existing.uid.clone()),
-                    after_removal: existing.is_some_and(|existing| existing.terminating),
+                    after_removal: goes,
                     reference,
                 };
                 (action, cause, differences, payload)
@@ -208,8 +225,11 @@ impl<'a> Reconciler<'a> {
                 (Action::Replace, cause, differences, payload)
             }
         };
-        let draft = Draft::new(action, &object.kind, &object.name, cause, payload)
+        let mut draft = Draft::new(action, &object.kind, &object.name, cause, payload)
             .changes(diff::changes(&differences));
+        if removed || object.kind == CLAIM {
+            draft = self.recreation.after_removals(draft, object);
+        }
         self.push(draft, object);
         // A replacement starts anyway.
         if let Some(draft) = restart.filter(|_| action == Action::Update) {
@@ -313,7 +333,8 @@ impl<'a> Reconciler<'a> {
             }
             Some(DryRun::Immutable(_)) => {
                 let fields = diff::missing(&existing.live, &object.manifest);
-                let cause = diff::cause(&fields, "changed, which requires a replacement");
+                let mut cause = diff::cause(&fields, "changed, which requires a replacement");
+                cause.push_str(recreate::consequence(object, existing));
                 Decision::Replace(cause, fields)
             }
             // `refuse` has failed on every other result.
@@ -391,6 +412,7 @@ impl<'a> Reconciler<'a> {
                     && self.is_pruned(existing)
                     && existing.ownership == Ownership::Owned
                     && !existing.data
+                    && !self.recreation.removes(key)
                     && !wanted.contains(key);
                 removed.then_some(existing)
             })
@@ -449,6 +471,16 @@ impl<'a> Reconciler<'a> {
                     draft = draft.after(&object.kind, &object.name);
                 }
             }
+            self.plan.push(draft);
+        }
+    }
+
+    /// Plans the removal of claims whose data may be discarded, and of what mounts them.
+    /// The claims come first: the cluster marks one that is in use, and lets it go with
+    /// the last pod, so a kill in between cannot bring pods back that write to the old
+    /// one.
+    fn discard(&mut self) {
+        for draft in self.recreation.removals() {
             self.plan.push(draft);
         }
     }

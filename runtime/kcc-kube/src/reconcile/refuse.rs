@@ -1,15 +1,12 @@
 //! Refuses to plan if something is in the way that kcc must not or cannot change.
 //! Everything of that kind is found before the first write.
 
-use std::collections::BTreeSet;
-
 use kcc_diag::Code;
 use kcc_lower::kubernetes::{KubernetesDesired, Object};
-use kcc_plan::{Error, Scope};
-use serde_json::Value;
+use kcc_plan::{Error, Options, Scope};
 
+use super::recreate::refuse_loss;
 use crate::{
-    diff::{self, Difference},
     observed::{CLAIM, DryRun, NAMESPACE, Observed, ObservedObject, Ownership, Reference, SECRET},
     recovery::lost_secrets,
 };
@@ -18,11 +15,13 @@ pub(super) fn refuse(
     kube: &KubernetesDesired,
     observed: &Observed,
     scope: &Scope,
+    options: &Options,
 ) -> Result<(), Error> {
     refuse_unrecorded(observed, scope)?;
     refuse_unmanaged(kube, observed, scope)?;
     refuse_lost_secrets(kube, observed, scope)?;
-    refuse_rejected(kube, observed)
+    refuse_rejected(kube, observed)?;
+    refuse_loss(kube, observed, scope, options)
 }
 
 /// Fails if kcc made objects of the scope but there are no records.
@@ -131,78 +130,32 @@ fn refuse_lost_secrets(
     )))
 }
 
-/// Fails on objects that the server rejects, and on changes that would lose data.
+/// Fails on objects that the server rejects.
 fn refuse_rejected(kube: &KubernetesDesired, observed: &Observed) -> Result<(), Error> {
     let mut found = Vec::new();
     for (object, dry_run) in dry_runs(kube, observed) {
-        let existing = observed.objects.get(&Reference::of(object).key());
         match dry_run {
-            DryRun::Rejected(reason) => found.push((object, reason.clone(), None)),
-            DryRun::Immutable(reason) => {
-                if let Some(risk) = existing.and_then(|existing| at_risk(object, existing)) {
-                    found.push((object, reason.clone(), Some(risk)));
-                }
-            }
-            DryRun::Result(_) | DryRun::Created | DryRun::Conflict(_) | DryRun::NotYet => {}
+            DryRun::Rejected(reason) => found.push((object, reason)),
+            DryRun::Immutable(_)
+            | DryRun::Result(_)
+            | DryRun::Created
+            | DryRun::Conflict(_)
+            | DryRun::NotYet => {}
         }
     }
-    let count = found.len();
-    let Some((object, reason, risk)) = found.into_iter().next() else {
+    let Some((object, reason)) = found.first() else {
         return Ok(());
     };
-    let others = others(count - 1, "object");
-    let reference = Reference::of(object);
-    if let Some(fields) = risk {
-        return Err(Error::new(
-            Code::ApplyRefused,
-            format!("cannot change {fields} of {reference} without losing its data{others}"),
-        )
-        .help(
-            "undo the change; or back up the data, remove it with `kcc down --volumes`, \
-             and restore it",
-        )
-        .cause(reason));
-    }
+    let others = others(found.len() - 1, "object");
     let help = match &object.team {
         Some(team) => format!("ask team `{team}` to fix it; nothing was changed"),
         None => "nothing was changed".to_owned(),
     };
+    let reference = Reference::of(object);
     let message = format!("the cluster rejects {reference}{others}");
     Err(Error::new(Code::ApplyRefused, message)
         .help(help)
-        .cause(reason))
-}
-
-/// Returns the changed fields, if replacing an object would part it from its data.
-fn at_risk(object: &Object, existing: &ObservedObject) -> Option<String> {
-    let fields = || {
-        let fields = diff::missing(&existing.live, &object.manifest);
-        let names: BTreeSet<_> = fields.iter().map(Difference::name).collect();
-        let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
-        if names.is_empty() {
-            "the configuration".to_owned()
-        } else {
-            names.join(", ")
-        }
-    };
-    if object.data || existing.data {
-        return Some(fields());
-    }
-    // The claims outlive the set, and would not match the new one's templates.
-    let part = |value: &Value| {
-        let templates = value.pointer("/spec/volumeClaimTemplates");
-        templates.cloned().unwrap_or(Value::Array(Vec::new()))
-    };
-    let (live, wanted) = (part(&existing.live), part(&object.manifest));
-    let same = diff::missing(&live, &wanted).is_empty()
-        && live.as_array().map(Vec::len) == wanted.as_array().map(Vec::len);
-    if !same {
-        return Some("`volumeClaimTemplates`".to_owned());
-    }
-    let retention = existing
-        .live
-        .pointer("/spec/persistentVolumeClaimRetentionPolicy/whenDeleted");
-    (retention.and_then(Value::as_str) == Some("Delete")).then(fields)
+        .cause(reason.as_str()))
 }
 
 fn dry_runs<'a>(

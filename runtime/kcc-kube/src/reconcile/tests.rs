@@ -3,6 +3,7 @@
 
 mod conflicts;
 mod objects;
+mod recreate;
 mod refuse;
 mod whole;
 

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::{
     state::{CONTROLLER, Cluster, Stored, time},
     system::{SPACE, Seeds, THING, TOKEN, doom, kube},
-    view::{conflicts, inventory},
+    view::{conflicts, inventory, is_immutable},
 };
 use crate::{
     calls::{Call, calls},
@@ -71,6 +71,14 @@ impl Cluster {
         if reference.kind == "StatefulSet" {
             let name = format!("data-{}-0", reference.name);
             let claim = Reference::core(CLAIM, SPACE, &name);
+            // The set waits until a removed claim is gone.
+            if self
+                .objects
+                .get(&claim.key())
+                .is_some_and(|one| one.removing)
+            {
+                self.objects.remove(&claim.key());
+            }
             if !self.objects.contains_key(&claim.key()) {
                 let labels = manifest.pointer("/metadata/labels");
                 let manifest = json!({"metadata": {"name": name, "labels": labels}, "spec": {}});
@@ -120,7 +128,7 @@ impl Cluster {
         if !force && !conflicts(&stored, manifest).is_empty() {
             return Err(refused(format!("{reference} is in conflict")));
         }
-        if reference.kind == "Job" && stored.applied["spec"] != manifest["spec"] {
+        if is_immutable(&stored, manifest) {
             return Err(refused(format!("{reference} is immutable")));
         }
         let mut next = stored.with(manifest);
@@ -159,9 +167,24 @@ impl Cluster {
         Ok(())
     }
 
+    /// Returns true if a workload mounts a claim, which keeps it.
+    fn is_mounted(&self, key: &Key) -> bool {
+        let mut workloads = self.objects.values();
+        key.kind == CLAIM
+            && workloads.any(|stored| {
+                let kind = stored.reference.kind.as_str();
+                let of_set = format!("data-{}-0", stored.reference.name);
+                let volume = &stored.applied["spec"]["template"]["spec"]["volumes"][0];
+                let claim = &volume["persistentVolumeClaim"]["claimName"];
+                (kind == "StatefulSet" && of_set == key.name)
+                    || (is_workload(kind) && claim.as_str() == Some(&key.name))
+            })
+    }
+
     /// Lets what is being removed go.
     fn finish_removal(&mut self, key: &Key) {
-        if !self.objects.get(key).is_some_and(|stored| stored.removing) {
+        let removing = self.objects.get(key).is_some_and(|stored| stored.removing);
+        if !removing || self.is_mounted(key) {
             return;
         }
         if key.kind == NAMESPACE {
@@ -296,7 +319,14 @@ impl SimulatedEngine for Cluster {
                 self.served.store(true, Ordering::Relaxed);
             }
             Call::Delete { reference, uid } => self.delete(reference, uid)?,
-            Call::AwaitRemoval { reference, .. } => self.finish_removal(&reference.key()),
+            Call::AwaitRemoval { reference, .. } => {
+                let key = reference.key();
+                self.finish_removal(&key);
+                let stored = self.objects.get(&key);
+                if stored.is_some_and(|stored| stored.removing) {
+                    return Err(refused(format!("{reference} is in use")));
+                }
+            }
             Call::CreateSecret { reference, secret } => {
                 let namespace = Reference::namespace(SPACE).key();
                 if !self.objects.contains_key(&namespace) {
@@ -457,8 +487,17 @@ impl SimulatedEngine for Cluster {
             if stored.removing {
                 return Err(format!("{name} is being removed"));
             }
-            if stored.own && stored.applied["spec"] != object.manifest["spec"] {
-                return Err(format!("{name} is another: {}", stored.applied["spec"]));
+            // Somebody else may have set the number of replicas that is desired.
+            let spec = |manifest: &Value| {
+                let mut spec = manifest["spec"].clone();
+                if let Some(spec) = spec.as_object_mut() {
+                    spec.remove("replicas");
+                }
+                spec
+            };
+            let (is, not) = (spec(&stored.applied), spec(&object.manifest));
+            if stored.own && is != not {
+                return Err(format!("{name} is {is}, not {not}"));
             }
             let replicas = object.manifest.pointer("/spec/replicas");
             let replicas = replicas.and_then(Value::as_i64);

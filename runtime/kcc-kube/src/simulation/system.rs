@@ -172,14 +172,12 @@ fn objects(name: &str, job: bool, chance: &mut Chance) -> Vec<Object> {
             json!({"port": chance.below(2)}),
         ));
     }
-    if chance.one_in(5) {
-        all.push(object(
-            "v1",
-            CLAIM,
-            &format!("{name}-claim"),
-            own,
-            json!({}),
-        ));
+    if chance.one_in(4) {
+        let claim = format!("{name}-claim");
+        let class = json!({"class": chance.below(2)});
+        all.push(object("v1", CLAIM, &claim, own, class));
+        spec["template"]["spec"]["volumes"] =
+            json!([{"name": "claim", "persistentVolumeClaim": {"claimName": claim}}]);
     }
     if chance.one_in(4) {
         let spec = json!({"size": chance.below(2)});
@@ -191,7 +189,8 @@ fn objects(name: &str, job: bool, chance: &mut Chance) -> Vec<Object> {
         _ => "Deployment",
     };
     if kind == "StatefulSet" {
-        spec["volumeClaimTemplates"] = json!([{"metadata": {"name": "data"}}]);
+        let size = json!({"size": chance.below(2)});
+        spec["volumeClaimTemplates"] = json!([{"metadata": {"name": "data"}, "spec": size}]);
     }
     if kind == "Deployment" && chance.one_in(3) {
         let target = json!({"scaleTargetRef": {"kind": kind, "name": name}});

@@ -160,9 +160,20 @@ pub(super) fn conflicts(stored: &Stored, manifest: &Value) -> Vec<OwnedField> {
         .collect()
 }
 
-/// Tries a manifest on an object: a job never changes.
+/// Returns true if a manifest changes what never changes: a job, a claim, and the
+/// templates of a set's claims.
+pub(super) fn is_immutable(stored: &Stored, manifest: &Value) -> bool {
+    let field = match stored.reference.kind.as_str() {
+        "Job" | CLAIM => "/spec",
+        "StatefulSet" => "/spec/volumeClaimTemplates",
+        _ => return false,
+    };
+    stored.applied.pointer(field) != manifest.pointer(field)
+}
+
+/// Tries a manifest on an object.
 pub(super) fn try_on(stored: &Stored, manifest: &Value) -> DryRun {
-    if stored.reference.kind == "Job" && stored.applied["spec"] != manifest["spec"] {
+    if is_immutable(stored, manifest) {
         return DryRun::Immutable("field is immutable".to_owned());
     }
     let mut next = stored.with(manifest);

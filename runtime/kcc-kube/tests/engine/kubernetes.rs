@@ -249,6 +249,11 @@ impl Sandbox {
         text.lines().map(str::to_owned).collect()
     }
 
+    /// Returns the identity of an object.
+    pub(crate) fn uid(&self, kind: &str, name: &str) -> String {
+        self.kubectl(&["get", kind, name, "-o", "jsonpath={.metadata.uid}"])
+    }
+
     pub(crate) fn exists(&self) -> bool {
         let get = ["get", "namespace", &self.system, "--ignore-not-found"];
         !self.testbed.kubectl(&get).is_empty()

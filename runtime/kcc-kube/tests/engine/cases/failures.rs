@@ -360,11 +360,79 @@ pub(super) async fn an_immutable_change_replaces_unless_data_is_lost(sandbox: &S
     claim["spec"]["resources"]["requests"]["storage"] = json!("2Gi");
     let before = sandbox.versions();
     let error = sandbox.try_apply(&desired).await.unwrap_err();
-    assert_eq!(
-        error.message,
-        "cannot change `volumeClaimTemplates` of StatefulSet `orders` without losing its data"
+    assert_eq!(error.code, Code::PlanImmutable);
+    assert!(
+        error
+            .help
+            .unwrap()
+            .contains("--recreate statefulset/orders"),
+        "{}",
+        error.message
     );
     assert_eq!(sandbox.versions(), before);
+}
+
+pub(super) async fn what_has_data_is_recreated_on_request(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
+    desired.serve("web");
+    desired.database("orders");
+    let size = |size: &str| json!({"requests": {"storage": size}});
+    let claim = json!({"spec": {"accessModes": ["ReadWriteOnce"], "resources": size("1Gi")}});
+    desired.object(
+        "v1",
+        "PersistentVolumeClaim",
+        "web-logs",
+        Some("web"),
+        claim,
+    );
+    let pod = &mut desired.manifest("Deployment", "web")["spec"]["template"]["spec"];
+    pod["volumes"] = json!([{"name": "logs", "persistentVolumeClaim": {"claimName": "web-logs"}}]);
+    pod["containers"][0]["volumeMounts"] = json!([{"name": "logs", "mountPath": "/logs"}]);
+    sandbox.apply_all(&desired).await;
+    let uid = |kind: &str, name: &str| sandbox.uid(kind, name);
+    let data = uid("pvc", "data-orders-0");
+    let logs = uid("pvc", "web-logs");
+
+    let claim = &mut desired.manifest("StatefulSet", "orders")["spec"]["volumeClaimTemplates"][0];
+    claim["spec"]["resources"] = size("2Gi");
+    let mut options = Options {
+        recreate: ["statefulset/orders".to_owned()].into(),
+        ..sandbox.options()
+    };
+    let report = sandbox.apply_with(&desired, &options).await;
+    assert!(report.is_complete(), "{report:#?}");
+    assert_eq!(uid("pvc", "data-orders-0"), data, "the claim stays");
+    assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
+
+    let claim = &mut desired.manifest("StatefulSet", "orders")["spec"]["volumeClaimTemplates"][0];
+    claim["spec"]["resources"] = size("3Gi");
+    desired.manifest("PersistentVolumeClaim", "web-logs")["spec"]["accessModes"] =
+        json!(["ReadWriteMany"]);
+    let error = sandbox.try_apply(&desired).await.unwrap_err();
+    assert_eq!(error.refusals.len(), 2, "{}", error.message);
+    options.recreate = [
+        "orders".to_owned(),
+        "persistentvolumeclaim/web-logs".to_owned(),
+    ]
+    .into();
+    options.volumes = true;
+    let report = sandbox.apply_with(&desired, &options).await;
+    assert!(report.is_complete(), "{report:#?}");
+    assert_ne!(uid("pvc", "data-orders-0"), data, "its data was discarded");
+    assert_ne!(uid("pvc", "web-logs"), logs, "its data was discarded");
+    for options in [&options, &sandbox.options()] {
+        let report = sandbox.apply_with(&desired, options).await;
+        assert_eq!(report.mutating_calls, 0, "{report:#?}");
+    }
+
+    // A claim that somebody removes is in use until its user lets it go.
+    let delete = ["delete", "pvc", "web-logs", "--wait=false"];
+    sandbox.kubectl(&delete);
+    let error = sandbox.try_apply(&desired).await.unwrap_err();
+    assert_eq!(error.code, Code::PlanImmutable, "{}", error.message);
+    let report = sandbox.apply_with(&desired, &options).await;
+    assert!(report.is_complete(), "{report:#?}");
+    assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
 }
 
 pub(super) async fn an_unreachable_cluster_is_named(sandbox: &Sandbox) {

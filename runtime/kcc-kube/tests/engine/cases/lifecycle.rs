@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use kcc_diag::Code;
 use kcc_lower::kubernetes::CreatedSecret;
 use kcc_model::{SecretProvider, Until};
-use kcc_plan::{ApplyReport, Cancel, Error, Options, Outcome, PlanFile, Prune, Request, State};
+use kcc_plan::{ApplyReport, Cancel, Error, Options, Outcome, PlanFile, Request, State};
 use serde_json::json;
 
 use crate::kubernetes::{Draft, Sandbox, labels};
@@ -275,7 +275,7 @@ pub(super) async fn a_plan_is_applied_as_shown_or_not_at_all(sandbox: &Sandbox) 
     desired.serve("web");
     let planned = async |desired: &Draft| {
         let plan = sandbox.plan_with(desired, &sandbox.options()).await;
-        let file = PlanFile::new(&plan, &desired.finish(), Prune::Owned, &BTreeSet::new());
+        let file = PlanFile::new(&plan, &desired.finish(), sandbox.options().choices());
         Options {
             planned: Some(Arc::new(PlanFile::parse(&file.to_text()).unwrap())),
             ..sandbox.options()

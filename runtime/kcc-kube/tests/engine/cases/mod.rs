@@ -42,6 +42,7 @@ cases! {
         a_failed_job_reports_its_exit_code,
         a_rejected_object_changes_nothing,
         an_immutable_change_replaces_unless_data_is_lost,
+        what_has_data_is_recreated_on_request,
         an_unreachable_cluster_is_named,;
     workloads:
         a_daemon_set_comes_up_and_is_updated,

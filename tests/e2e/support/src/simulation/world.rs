@@ -124,7 +124,34 @@ impl<E: SimulatedEngine> Shared<E> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Command {
     Apply,
-    Down { volumes: bool },
+    /// An apply that may recreate everything, data included.
+    Recreate,
+    Down {
+        volumes: bool,
+    },
+}
+
+impl Command {
+    /// Returns true if it may remove data.
+    fn may_remove(self) -> bool {
+        matches!(self, Self::Recreate | Self::Down { volumes: true })
+    }
+
+    fn is_removal(self) -> bool {
+        matches!(self, Self::Down { .. })
+    }
+
+    fn options(self, desired: &Desired) -> Options {
+        let mut options = Options {
+            lock_timeout: LOCK_TIMEOUT,
+            volumes: self.may_remove(),
+            ..Options::default()
+        };
+        if self == Self::Recreate {
+            options.recreate = desired.components.keys().cloned().collect();
+        }
+        options
+    }
 }
 
 impl<E: SimulatedEngine> World<E> {
@@ -166,9 +193,10 @@ impl<E: SimulatedEngine> World<E> {
         let command = match self.chance.below(10) {
             0 => Command::Down { volumes: false },
             1 => Command::Down { volumes: true },
+            2 | 3 => Command::Recreate,
             _ => Command::Apply,
         };
-        let calls = self.calls_of(target);
+        let calls = self.calls_of(command, target);
         let faults = Faults::random(&mut self.chance, calls);
         let cancel = Cancel::new();
         let shared = Arc::clone(&self.shared);
@@ -198,11 +226,11 @@ impl<E: SimulatedEngine> World<E> {
         log.push(format!("ended after {} calls: {done}", faults.calls()));
     }
 
-    /// Returns about the number of calls that an apply would make.
-    fn calls_of(&self, desired: &Desired) -> usize {
+    /// Returns about the number of calls that a command would make if it applies.
+    fn calls_of(&self, command: Command, desired: &Desired) -> usize {
         let engine = self.shared.engine();
         let observed = engine.observe(desired, &self.shared.records().1);
-        let plan = E::plan(desired, &observed, &Options::default());
+        let plan = E::plan(desired, &observed, &command.options(desired));
         let steps = plan.map(|plan| plan.steps).unwrap_or_default();
         let parts = steps.iter().flat_map(E::calls);
         parts.map(|part| part.calls.len()).sum::<usize>() + STORE_CALLS
@@ -224,7 +252,8 @@ impl<E: SimulatedEngine> World<E> {
     }
 
     /// Runs a command without faults, which has to be complete. Objects of others that
-    /// are in its way are removed first, as its refusal asks for.
+    /// are in its way are removed first, and claims are recreated that cannot be changed,
+    /// as its refusal asks for.
     async fn plainly(
         &mut self,
         command: Command,
@@ -240,6 +269,11 @@ impl<E: SimulatedEngine> World<E> {
             done = run_command(&shared, command, desired, &faults, &cancel).await;
             self.log
                 .push(format!("{command:?} once more: {}", outcome(&done)));
+        }
+        if matches!(&done, Err(error) if error.code == Code::PlanImmutable) {
+            let command = Command::Recreate;
+            done = run_command(&shared, command, desired, &faults, &cancel).await;
+            self.log.push(format!("{command:?}: {}", outcome(&done)));
         }
         if let Some(why) = shared.violation() {
             return Err(why);
@@ -278,13 +312,9 @@ async fn run_command<E: SimulatedEngine>(
     faults: &Faults,
     cancel: &Cancel,
 ) -> Result<ApplyReport, Error> {
-    let mut options = Options {
-        lock_timeout: LOCK_TIMEOUT,
-        ..Options::default()
-    };
-    let removal = command != Command::Apply;
-    let may_remove = matches!(command, Command::Down { volumes: true });
-    options.volumes = may_remove || (removal && shared.mistake == Mistake::DataWithoutFlag);
+    let mut options = command.options(desired);
+    let (removal, may_remove) = (command.is_removal(), command.may_remove());
+    options.volumes |= removal && shared.mistake == Mistake::DataWithoutFlag;
     let fence = Fence::default();
     let record = Record::new(shared.store.connect(faults), fence.clone());
     record
