@@ -9,7 +9,8 @@ use crate::commands::{
     completions::Completions, diff::Diff, down::Down, exec::Exec, explain::Explain, fmt::Fmt,
     graph::Graph, history::History, init::Init, lock::Lock, logs::Logs, man::Man, model::Model,
     parity::Parity, plan::Plan, rbac::Rbac, recover::Recover, render::Render, restart::Restart,
-    rollback::Rollback, run::Run, show::Show, start::Start, status::Status, stop::Stop, wait::Wait,
+    rollback::Rollback, run::Run, show::Show, start::Start, status::Status, stop::Stop,
+    timeline::Timeline, wait::Wait,
 };
 use crate::{args::Global, context::Context, overrides, printer::Stdout};
 
@@ -52,6 +53,7 @@ pub enum Command {
     Status(Status),
     Wait(Wait),
     Logs(Logs),
+    Timeline(Timeline),
     Exec(Exec),
     Restart(Restart),
     Start(Start),
@@ -105,6 +107,7 @@ impl Command {
             Self::Status(command) => command.run(context),
             Self::Wait(command) => command.run(context),
             Self::Logs(command) => command.run(context),
+            Self::Timeline(command) => command.run(context),
             Self::Exec(command) => command.run(context),
             Self::Restart(command) => command.run(context),
             Self::Start(command) => command.run(context),

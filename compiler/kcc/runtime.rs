@@ -20,6 +20,7 @@ use kcc_plan::{
     LogReport, Options, Plan, Recovery, Reporter, Scope, StatusReport,
     archive::{Added, ArchivedRevision, Verified},
     revision::{FoundRevision, HistoryNow, RevisionId},
+    timeline::Timeline,
 };
 use tokio::signal;
 
@@ -195,6 +196,21 @@ pub fn run_tasks(
         Ok(report)
     };
     run(compiled, stoppable(&cancel, work))
+}
+
+/// Reads what a target's engine and record still hold of its events.
+pub fn timeline(
+    compiled: &Compiled,
+    options: &Options,
+    warn: &mut dyn FnMut(&str),
+) -> Result<Timeline, Failure> {
+    let desired = compiled.desired();
+    run(compiled, async {
+        match desired.engine {
+            EngineDesired::Docker(_) => kcc_docker::timeline(desired, options).await,
+            EngineDesired::Kubernetes(_) => kcc_kube::timeline(desired, options, warn).await,
+        }
+    })
 }
 
 /// Runs a command in a container and returns its exit code; nothing after Ctrl-C, or if

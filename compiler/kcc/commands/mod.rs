@@ -33,6 +33,7 @@ pub mod show;
 pub mod start;
 pub mod status;
 pub mod stop;
+pub mod timeline;
 pub mod wait;
 
 use std::collections::BTreeSet;

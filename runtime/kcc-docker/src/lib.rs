@@ -65,11 +65,12 @@ mod session;
 mod simulation;
 mod status;
 mod store;
+mod timeline;
 
 pub use context::context_hash;
 pub use credentials::{RegistryLogin, registry_login};
 pub use engine_image::EngineImage;
 pub use history::record;
 pub use image_source::EngineImages;
-pub use session::{apply, down, exec, logs, plan, plan_recovery, recover, status};
+pub use session::{apply, down, exec, logs, plan, plan_recovery, recover, status, timeline};
 pub use store::DockerStore;

@@ -11,13 +11,14 @@ use std::{
 use kcc_diag::Code;
 use kcc_lower::{
     Desired, EngineDesired,
-    docker::{Container, DockerDesired},
+    docker::{Container, DockerDesired, name_prefix},
 };
 use kcc_model::{Name, SecretProvider};
 use kcc_plan::{
     ApplyReport, Cancel, Error, Event, ExecOptions, ExecStreams, GeneratedSecrets, LegacyRecords,
     LogLine, LogOptions, LogReport, MissingSecret, Options, Plan, Record, RecordStore, Recovery,
     Reporter, Scope, Secrets, Silent, StatusReport, observe_undisturbed, read_logs, start_order,
+    timeline::{self, Timeline},
     unredacted,
 };
 
@@ -188,6 +189,22 @@ pub async fn logs(
         redaction: known.redaction(),
     };
     read_logs(&logs, wanted, write).await
+}
+
+/// Reads what the engine and the record still hold of a target's events.
+pub async fn timeline(desired: &Desired, options: &Options) -> Result<Timeline, Error> {
+    let session = Session::open(desired, options).await?;
+    let (scope, machine) = (&session.scope, &session.client.machine);
+    let (history, lives, events) = tokio::try_join!(
+        session.record.history(),
+        session.client.lives(scope),
+        session.client.container_events(scope),
+    )?;
+    let prefix = name_prefix(&scope.system, &scope.target, scope.instance.as_deref()) + "-";
+    let mut all = timeline::of_history(&history, machine);
+    let held = crate::timeline::observations(machine, &prefix, &lives, &events);
+    all.extend(held);
+    Ok(Timeline::new(session.scope.clone(), history.now, all))
 }
 
 /// Runs a command in a container to its end and returns its exit code; nothing if the

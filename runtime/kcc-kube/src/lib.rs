@@ -60,7 +60,8 @@ mod status;
 mod store;
 mod stuck;
 mod text;
+mod timeline;
 
 pub use history::record;
-pub use session::{apply, down, exec, logs, plan, plan_recovery, recover, roles, status};
+pub use session::{apply, down, exec, logs, plan, plan_recovery, recover, roles, status, timeline};
 pub use store::KubeStore;

@@ -19,6 +19,7 @@ use kcc_plan::{
     ApplyReport, Cancel, Context, Error, Event, ExecOptions, ExecStreams, LogLine, LogOptions,
     LogReport, Operation, Options, Plan, Record, Recovery, Redaction, Reporter, Request, Scope,
     Secrets, StatusReport, execute, make_calls, observe_undisturbed, read_logs, start_order,
+    timeline::{self, Timeline},
     unredacted,
 };
 use serde_json::Value;
@@ -175,6 +176,34 @@ pub async fn logs(
         redaction: Redaction::new(&values),
     };
     read_logs(&logs, wanted, write).await
+}
+
+/// Reads what the cluster and the record still hold of a target's events, with secrets
+/// redacted; first tells `warn` about those that cannot be.
+pub async fn timeline(
+    desired: &Desired,
+    options: &Options,
+    warn: &mut dyn FnMut(&str),
+) -> Result<Timeline, Error> {
+    let session = Session::open(desired, options).await?;
+    let objects = session.kube.objects.iter();
+    let names: BTreeSet<_> = objects
+        .flat_map(|object| secrets::referenced(&object.manifest))
+        .collect();
+    let namespace = &session.kube.namespace;
+    let (values, unreadable) = session.client.known_secret_values(namespace, &names).await;
+    if let Some(text) = unredacted(&unreadable) {
+        warn(&text);
+    }
+    let labels = observe::labels(&session.scope);
+    let (history, held) = tokio::try_join!(
+        session.record.history(),
+        session.client.held(namespace, &labels),
+    )?;
+    let mut all = timeline::of_history(&history, crate::timeline::API_SERVER);
+    let redaction = Redaction::new(&values);
+    all.extend(crate::timeline::observations(&held, &redaction));
+    Ok(Timeline::new(session.scope.clone(), history.now, all))
 }
 
 /// Runs a command in a container to its end and returns its exit code; nothing if the

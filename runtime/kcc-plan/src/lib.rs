@@ -78,6 +78,7 @@ mod scope;
 mod secrets;
 mod status;
 mod text;
+pub mod timeline;
 mod who;
 
 pub use address::Address;

@@ -17,6 +17,7 @@ use kcc_test_engines::{
         COMPONENTS, Shop as _, all_outputs, applies_one_variable, comes_up_and_is_stable,
         fails_without_its_engine, one_apply_at_a_time, take_down,
     },
+    timeline::{Lanes, shows_applies},
 };
 use kcc_test_support::CommandOutput;
 
@@ -41,6 +42,7 @@ cases! {
     a_lost_record_is_never_all_clear,
     another_user_and_home_share_the_record,
     revisions_are_listed_shown_and_applied_again,
+    the_engine_has_a_lane_of_its_own,
     a_lost_engine_is_restored_from_an_archive,
     down_keeps_the_data_without_volumes,
     a_failing_check_ends_with_its_reason,
@@ -244,6 +246,33 @@ fn another_user_and_home_share_the_record(shop: &Shop) {
     assert!(shop.secrets().is_empty() && !shop.has_record());
     let left = fs::read_dir(home.path()).unwrap().count();
     assert_eq!(left, 0, "nothing is in a home directory");
+}
+
+fn the_engine_has_a_lane_of_its_own(shop: &Shop) {
+    shop.apply();
+    shop.docker(&["kill", "--signal", "KILL", &shop.name("web")]);
+    shop.docker(&["rm", "-f", &shop.name("cart")]);
+    let engine = shop.docker(&["info", "--format", "{{.Name}}"]);
+    let lanes = Lanes::of(shop);
+    shows_applies(shop, &lanes, &engine, 1);
+    let observations = lanes.observations();
+    for (object, event) in [
+        ("container web", "started"),
+        ("container web", "received signal 9"),
+        ("container web", "ended with exit code 137"),
+        ("container cart", "removed"),
+    ] {
+        let expected = (engine.as_str(), object, event);
+        assert!(
+            observations.contains(&expected),
+            "{expected:?}: {observations:#?}"
+        );
+    }
+    let only = shop.run_ok(&["timeline", "web", "--target", "dev", "--since", "-1h"]);
+    assert!(
+        only.contains("container web") && !only.contains("container cart"),
+        "{only}"
+    );
 }
 
 fn revisions_are_listed_shown_and_applied_again(shop: &Shop) {

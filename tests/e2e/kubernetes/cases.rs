@@ -10,6 +10,7 @@ use kcc_test_engines::{
         all_outputs, applies_one_variable, comes_up_and_is_stable, fails_without_its_engine,
         one_apply_at_a_time, take_down,
     },
+    timeline::{Lanes, shows_applies},
 };
 
 use crate::{connections::only_declared_connections_are_possible, shop::Shop};
@@ -27,6 +28,7 @@ cases! {
     one_variable_changes_one_deployment,
     a_missing_secret_is_named_and_awaited,
     revisions_are_listed_shown_and_applied_again,
+    each_machine_has_a_lane_of_its_own,
     a_deleted_namespace_is_restored_from_an_archive,
     down_keeps_the_claims_without_volumes,
     unmanaged_objects_are_not_touched,
@@ -108,6 +110,44 @@ fn a_missing_secret_is_named_and_awaited(shop: &Shop) {
     assert_eq!(outcome(&report, "payments"), "unchanged");
     assert_eq!(outcome(&report, "web"), "created");
     assert_eq!(shop.page().0, 200);
+}
+
+fn each_machine_has_a_lane_of_its_own(shop: &Shop) {
+    shop.generate_key();
+    shop.apply();
+    let nodes = "jsonpath={range .items[*]}{.metadata.name} {.spec.nodeName}{\"\\n\"}{end}";
+    let pods = shop.kubectl(&["get", "pods", "-o", nodes]);
+    let lanes = Lanes::of(shop);
+    shows_applies(shop, &lanes, "API server", 1);
+    // Each pod was created, then assigned, then run by its node; nothing else is proved.
+    let mut assigned = Vec::new();
+    let mut run = Vec::new();
+    for pod in pods.lines() {
+        let (name, node) = pod.split_once(' ').unwrap();
+        let name = format!("Pod {name}");
+        assigned.push((
+            "API server".to_owned(),
+            name.clone(),
+            "default-scheduler".to_owned(),
+        ));
+        run.push(("default-scheduler".to_owned(), name, node.to_owned()));
+    }
+    let arrows = sorted(lanes.arrows("assignment"));
+    assert_eq!(arrows, sorted(run));
+    let identities = lanes.arrows("identity");
+    let of_pods = identities
+        .iter()
+        .filter(|(_, _, to)| to == "default-scheduler");
+    assert_eq!(sorted(of_pods.cloned().collect()), sorted(assigned));
+    assert!(
+        identities.iter().all(|(from, _, _)| from == "API server"),
+        "{identities:#?}"
+    );
+}
+
+fn sorted<T: Ord>(mut all: Vec<T>) -> Vec<T> {
+    all.sort();
+    all
 }
 
 fn revisions_are_listed_shown_and_applied_again(shop: &Shop) {

@@ -7,11 +7,13 @@ mod image;
 mod logs;
 mod queries;
 mod record;
+mod timeline;
 
 pub(crate) use create::Shares;
 pub(crate) use exec::RunningCommand;
 pub(crate) use logs::LogRange;
 pub(crate) use queries::{EngineHealth, Inspected, Listed, Process};
+pub(crate) use timeline::{ContainerEvent, Life};
 
 use std::{
     collections::BTreeMap,

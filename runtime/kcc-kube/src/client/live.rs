@@ -68,6 +68,29 @@ impl Client {
         Ok(live)
     }
 
+    /// Reads the labelled workloads, their pods, and all events of the namespace.
+    pub(crate) async fn held(&self, namespace: &str, labels: &str) -> Result<Live, Error> {
+        let kinds = ["Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"];
+        let kinds = BTreeSet::from(kinds);
+        let api: Api<Event> = Api::namespaced(self.kube.clone(), namespace);
+        let all = ListParams::default();
+        let events = async {
+            let found = api.list(&all).await;
+            found.map_err(|error| self.error("list events", &error))
+        };
+        let (live, replica_sets, events) = tokio::try_join!(
+            // Boxed, because they are large.
+            Box::pin(self.live(namespace, labels, &kinds)),
+            Box::pin(self.typed::<ReplicaSet>(namespace, labels)),
+            Box::pin(events),
+        )?;
+        Ok(Live {
+            replica_sets,
+            events: events.items,
+            ..live
+        })
+    }
+
     async fn typed_if<K>(
         &self,
         wanted: bool,

@@ -35,6 +35,7 @@ pub mod shop;
 pub mod simulation;
 pub mod store;
 mod system;
+pub mod timeline;
 pub mod trials;
 
 /// Ends a process by a signal that it cannot handle, and waits until it has ended.

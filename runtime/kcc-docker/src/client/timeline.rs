@@ -1,0 +1,139 @@
+//! Reads what the engine still holds of the life of containers.
+
+use std::collections::{BTreeMap, HashMap};
+
+use bollard::query_parameters::{EventsOptions, InspectContainerOptions, ListContainersOptions};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use jiff::Timestamp;
+use kcc_plan::{Error, Scope};
+
+use super::{Client, is_missing, refused};
+use crate::observed::label;
+
+/// The number of concurrent requests.
+const PARALLEL: usize = 8;
+
+/// The times that the engine holds of a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Life {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) component: Option<String>,
+    pub(crate) created: Option<Timestamp>,
+    pub(crate) started: Option<Timestamp>,
+    /// The end of the last run, with its exit code and whether memory ran out.
+    pub(crate) ended: Option<(Timestamp, i64, bool)>,
+}
+
+/// An event about a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ContainerEvent {
+    pub(crate) id: String,
+    pub(crate) time: Timestamp,
+    /// The action, such as `start` or `health_status: healthy`.
+    pub(crate) action: String,
+    /// Name, labels and what else the engine says, such as `exitCode`.
+    pub(crate) attributes: BTreeMap<String, String>,
+}
+
+impl Client {
+    /// Reads the times of a scope's containers.
+    pub(crate) async fn lives(&self, scope: &Scope) -> Result<Vec<Life>, Error> {
+        let options = ListContainersOptions {
+            all: true,
+            filters: Some(HashMap::from([("label".to_owned(), labels(scope))])),
+            ..Default::default()
+        };
+        let list = self.docker.list_containers(Some(options)).await;
+        let list = list.map_err(|error| refused("list", "containers", error))?;
+        let own = list.into_iter().filter(|listed| {
+            let labels = listed.labels.as_ref();
+            labels.and_then(|labels| labels.get(label::INSTANCE)) == scope.instance.as_ref()
+        });
+        let lives = stream::iter(own.filter_map(|listed| listed.id))
+            .map(|id| async move { self.life(&id).await })
+            .buffered(PARALLEL);
+        let lives: Vec<Option<Life>> = lives.try_collect().await?;
+        Ok(lives.into_iter().flatten().collect())
+    }
+
+    async fn life(&self, id: &str) -> Result<Option<Life>, Error> {
+        let found = self
+            .docker
+            .inspect_container(id, None::<InspectContainerOptions>)
+            .await;
+        let container = match found {
+            Ok(container) => container,
+            Err(error) if is_missing(&error) => return Ok(None),
+            Err(error) => return Err(refused("inspect container", id, error)),
+        };
+        let labels = container.config.and_then(|config| config.labels);
+        let state = container.state.unwrap_or_default();
+        let ended = time(state.finished_at.as_deref()).filter(|_| state.running != Some(true));
+        let code = state.exit_code.unwrap_or_default();
+        Ok(Some(Life {
+            id: id.to_owned(),
+            name: container.name.unwrap_or_default(),
+            component: labels.and_then(|mut labels| labels.remove(label::COMPONENT)),
+            created: time(container.created.as_deref()),
+            started: time(state.started_at.as_deref()),
+            ended: ended.map(|time| (time, code, state.oom_killed == Some(true))),
+        }))
+    }
+
+    /// Reads the events about a scope's containers, those that are gone too. The engine
+    /// keeps the last 256 of all objects.
+    pub(crate) async fn container_events(
+        &self,
+        scope: &Scope,
+    ) -> Result<Vec<ContainerEvent>, Error> {
+        // The engine lists events up to a full second.
+        let until = self.clock.now().as_secs() + 1;
+        let options = EventsOptions {
+            since: Some("0".to_owned()),
+            until: Some(until.to_string()),
+            filters: Some(HashMap::from([
+                ("type".to_owned(), vec!["container".to_owned()]),
+                ("label".to_owned(), labels(scope)),
+            ])),
+        };
+        let mut events = Box::pin(self.docker.events(Some(options)));
+        let mut all = Vec::new();
+        while let Some(event) = events.next().await {
+            let event = event.map_err(|error| refused("read", "events", error))?;
+            let actor = event.actor.unwrap_or_default();
+            let time = event.time_nano.map(i128::from);
+            let time = time.and_then(|time| Timestamp::from_nanosecond(time).ok());
+            let Some(((time, action), id)) = time.zip(event.action).zip(actor.id) else {
+                continue;
+            };
+            let attributes: BTreeMap<_, _> =
+                actor.attributes.unwrap_or_default().into_iter().collect();
+            if attributes.get(label::INSTANCE) == scope.instance.as_ref() {
+                all.push(ContainerEvent {
+                    id,
+                    time,
+                    action,
+                    attributes,
+                });
+            }
+        }
+        Ok(all)
+    }
+}
+
+fn labels(scope: &Scope) -> Vec<String> {
+    let own = [
+        (label::SYSTEM, &scope.system),
+        (label::TARGET, &scope.target),
+    ];
+    own.iter()
+        .map(|(label, value)| format!("{label}={value}"))
+        .collect()
+}
+
+/// Parses a time of the engine, which writes the year 1 for none.
+fn time(text: Option<&str>) -> Option<Timestamp> {
+    let time: Timestamp = text?.parse().ok()?;
+    (time > Timestamp::UNIX_EPOCH).then_some(time)
+}
