@@ -15,7 +15,20 @@ pub fn confirm(
     yes: bool,
     question: &str,
 ) -> Result<bool, Failure> {
-    if yes || UNSHARED.contains(&target) {
+    if UNSHARED.contains(&target) {
+        return Ok(true);
+    }
+    confirm_always(context, target, yes, question)
+}
+
+/// Does the same whoever uses the target, for changes that nobody can undo.
+pub fn confirm_always(
+    context: &Context,
+    target: &str,
+    yes: bool,
+    question: &str,
+) -> Result<bool, Failure> {
+    if yes {
         return Ok(true);
     }
     if !context.settings.environment.is_interactive {

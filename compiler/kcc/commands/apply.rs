@@ -7,10 +7,14 @@ use kcc_diag::{Code, Diagnostic, Diagnostics, Format, Subject};
 use kcc_model::{Millis, Name};
 use kcc_plan::{ApplyReport, Failure, PlanFile, Scope};
 
-use super::{CommandResult, addresses, json, only, plan::Prune, recreatable};
+use super::{
+    CommandResult, addresses, json, only,
+    plan::{Prune, Tool},
+    recreatable,
+};
 use crate::{
     args::{self, LockArgs, ScopeArgs, duration},
-    confirm::confirm,
+    confirm::{confirm, confirm_always},
     context::Context,
     exit::Exit,
     failure, pipeline, plan_file,
@@ -54,6 +58,9 @@ pub struct Apply {
     /// Discard the data of what `--recreate` names
     #[arg(long, requires = "recreate")]
     pub volumes: bool,
+    /// Take over what TOOL made under the names that the target needs; shows the plan first
+    #[arg(long, value_enum, value_name = "TOOL")]
+    pub take_over: Option<Tool>,
     /// Describe the change in the target's history
     #[arg(short, long, value_name = "TEXT")]
     pub message: Option<String>,
@@ -91,6 +98,8 @@ impl Apply {
             options.take = compiled.origins().fields(&self.take)?;
             options.recreate = recreatable(&compiled, self.recreate)?;
             options.volumes = self.volumes;
+            let tool = self.take_over.map(|tool| tool.of(&compiled));
+            options.take_over = tool.transpose()?;
         }
         options.revisions = Some(Arc::new(compiled.record()));
         options.message = self.message;
@@ -99,7 +108,22 @@ impl Apply {
         options.timeout_ms = self.timeout.map(|timeout| timeout.0);
         let (name, target) = (&compiled.model.name, &scope.target);
         let question = format!("apply `{name}` to `{target}`?");
-        if !confirm(context, target, self.yes, &question)? {
+        let confirmed = if options.planned.is_none()
+            && (options.take_over.is_some() || !options.recreate.is_empty())
+        {
+            // What is confirmed is performed, or nothing.
+            let plan = runtime::plan(&compiled, &options)?;
+            if context.settings.format != Format::Json {
+                context.printer.data(&plan.to_text());
+            }
+            let choices = options.choices();
+            let shown = PlanFile::new(&plan, compiled.desired(), choices);
+            options.planned = Some(Arc::new(shown));
+            plan.is_empty() || confirm_always(context, target, self.yes, &question)?
+        } else {
+            confirm(context, target, self.yes, &question)?
+        };
+        if !confirmed {
             context.printer.note("nothing was changed");
             return Ok(Exit::Incomplete);
         }
@@ -137,6 +161,7 @@ impl Apply {
             ("--take", !self.take.is_empty()),
             ("--prune", self.prune.is_some()),
             ("--recreate", !self.recreate.is_empty()),
+            ("--take-over", self.take_over.is_some()),
         ];
         if let Some((option, _)) = chosen.iter().find(|(_, chosen)| *chosen) {
             let command = plan.scope.command("plan");

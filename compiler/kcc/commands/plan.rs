@@ -4,14 +4,18 @@ use std::path::PathBuf;
 
 use clap::Args;
 use kcc_diag::Format;
+use kcc_lower::EngineDesired;
 use kcc_model::Name;
 use kcc_plan::PlanFile;
+use kcc_tree::Engine;
 
 use super::{CommandResult, json, only, recreatable};
 use crate::{
     args::{ScopeArgs, System},
+    compiled::Compiled,
     context::Context,
     exit::Exit,
+    failure::Failure,
     pipeline, plan_file, runtime,
 };
 
@@ -45,9 +49,51 @@ pub struct Plan {
     /// Discard the data of what `--recreate` names
     #[arg(long, requires = "recreate")]
     pub volumes: bool,
+    /// Take over what TOOL made under the names that the target needs
+    #[arg(long, value_enum, value_name = "TOOL")]
+    pub take_over: Option<Tool>,
     /// Delete objects that are no longer declared
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = Prune::Owned)]
     pub prune: Prune,
+}
+
+/// The tool whose objects are taken over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Tool {
+    /// Helm.
+    Helm,
+    /// kubectl.
+    Kubectl,
+    /// Docker Compose.
+    Compose,
+}
+
+impl Tool {
+    /// Returns the tool, if it works with the engine of a target.
+    pub(super) fn of(self, compiled: &Compiled) -> Result<kcc_plan::Tool, Failure> {
+        let desired = compiled.desired();
+        let (tool, engine) = match self {
+            Self::Helm => (kcc_plan::Tool::Helm, Engine::Kubernetes),
+            Self::Kubectl => (kcc_plan::Tool::Kubectl, Engine::Kubernetes),
+            Self::Compose => (kcc_plan::Tool::Compose, Engine::Docker),
+        };
+        let runs_on = match desired.engine {
+            EngineDesired::Docker(_) => Engine::Docker,
+            EngineDesired::Kubernetes(_) => Engine::Kubernetes,
+        };
+        if engine == runs_on {
+            return Ok(tool);
+        }
+        let target = &desired.target;
+        let others = match runs_on {
+            Engine::Docker => "`compose`",
+            Engine::Kubernetes => "`helm` or `kubectl`",
+        };
+        Err(Failure::usage(
+            format!("{tool} makes nothing that `{target}` could take over"),
+            format!("name the tool that made what runs there: {others}"),
+        ))
+    }
 }
 
 /// The treatment of objects that are no longer declared.
@@ -78,6 +124,7 @@ impl Plan {
         options.take = compiled.origins().fields(&self.take)?;
         options.recreate = recreatable(&compiled, self.recreate)?;
         options.volumes = self.volumes;
+        options.take_over = self.take_over.map(|tool| tool.of(&compiled)).transpose()?;
         let plan = runtime::plan(&compiled, &options)?;
         context.printer.data(&match context.settings.format {
             Format::Json => json(&plan),

@@ -3,7 +3,7 @@
 //! replicas that were handed over stay.
 
 use kcc_lower::kubernetes::CreatedSecret;
-use kcc_plan::Calls;
+use kcc_plan::{Calls, Tool};
 use serde_json::Value;
 
 use crate::{
@@ -19,6 +19,12 @@ pub(crate) enum Call {
         reference: Reference,
         manifest: Value,
         force: bool,
+    },
+    /// Moves the fields that a tool has set to kcc.
+    TakeOver {
+        reference: Reference,
+        uid: String,
+        tool: Tool,
     },
     /// Hands fields over to the field manager that waits for an autoscaler.
     HandOver {
@@ -70,6 +76,7 @@ fn in_order(payload: &Payload) -> Vec<Call> {
             manifest,
             uid,
             after_removal,
+            take_over,
             hand_over,
             force,
         } => {
@@ -78,6 +85,13 @@ fn in_order(payload: &Payload) -> Vec<Call> {
                 calls.push(Call::AwaitRemoval {
                     reference: reference.clone(),
                     uid: None,
+                });
+            }
+            if let (Some(tool), Some(uid)) = (take_over, &uid) {
+                calls.push(Call::TakeOver {
+                    reference: reference.clone(),
+                    uid: uid.clone(),
+                    tool,
                 });
             }
             if let Some(part) = hand_over {

@@ -245,6 +245,11 @@ impl Driver for KubeDriver<'_> {
                 force,
             } => self.client.apply(reference, manifest, *force).await,
             Call::HandOver { reference, part } => self.client.hand_over(reference, part).await,
+            Call::TakeOver {
+                reference,
+                uid,
+                tool,
+            } => self.client.take_over(reference, uid, *tool).await,
             Call::AwaitServed { reference } => self.client.await_served(reference).await,
             Call::Delete { reference, uid } => self.client.delete(reference, uid).await,
             Call::AwaitRemoval { reference, uid } => {

@@ -35,6 +35,7 @@ mod diff;
 mod driver;
 mod exec;
 mod field;
+mod former;
 mod history;
 mod images;
 mod live;

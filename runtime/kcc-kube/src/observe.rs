@@ -4,13 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use kcc_lower::kubernetes::{KubernetesDesired, kind};
-use kcc_plan::{Error, Options, Scope};
+use kcc_lower::kubernetes::{KubernetesDesired, Object, kind};
+use kcc_plan::{Error, Options, Scope, Tool};
 use serde_json::Value;
 
 use crate::{
     client::Client,
-    conflict,
+    conflict, former,
     observed::{
         CLAIM, ConflictResolution, DEFINITION, DryRun, MANAGER, NAMESPACE, Observed,
         ObservedObject, Ownership, Reference, SECRET, Templates, has_controller, is_written_by_kcc,
@@ -46,12 +46,18 @@ pub(crate) async fn observe(
     before: Option<&Observed>,
 ) -> Result<Observed, Error> {
     let mut observed = objects(client, scope, kube, records).await?;
+    if let Some(tool) = options.take_over {
+        former::mark(&mut observed, kube, tool);
+    }
     let existing = &observed.objects;
     let upcoming = &upcoming_kinds(kube);
     let no_namespace = !existing.contains_key(&Reference::namespace(&kube.namespace).key());
     let tried = kube.objects.iter().filter(|object| {
         let found = existing.get(&Reference::of(object).key());
-        found.is_none_or(|found| found.ownership == Ownership::Owned && !found.terminating)
+        let concerned = |found: &ObservedObject| {
+            matches!(found.ownership, Ownership::Owned | Ownership::Former)
+        };
+        found.is_none_or(|found| concerned(found) && !found.terminating)
     });
     let tried: Vec<_> = stream::iter(tried)
         .map(|object| async move {
@@ -80,10 +86,23 @@ pub(crate) async fn observe(
                 let dry_run = client.dry_run_creation(&reference, &object.manifest);
                 return Ok::<_, Error>((key, dry_run.await?, None));
             };
+            let taken_over = options
+                .take_over
+                .filter(|_| found.ownership == Ownership::Former);
             let dry_run = client.dry_run(&reference, &object.manifest, false).await?;
-            let DryRun::Conflict(owned_fields) = &dry_run else {
-                return Ok((key, dry_run, None));
+            let DryRun::Conflict(mut owned_fields) = dry_run else {
+                let dry_run = after_take_over(client, object, found, taken_over, dry_run);
+                return Ok((key, dry_run.await?, None));
             };
+            if let Some(tool) = taken_over {
+                owned_fields.retain(|field| !former::is_manager_of(tool, &field.manager));
+                if owned_fields.is_empty() {
+                    let dry_run = client.dry_run(&reference, &object.manifest, true).await?;
+                    let dry_run = after_take_over(client, object, found, taken_over, dry_run);
+                    return Ok((key, dry_run.await?, None));
+                }
+            }
+            let owned_fields = &owned_fields;
             let autoscalers = if scale::is_scaled(owned_fields) {
                 client
                     .list(&scale::autoscalers(&kube.namespace), "")
@@ -109,9 +128,12 @@ pub(crate) async fn observe(
                     conflict::set_time(finding, since);
                 }
             }
+            // The fields of a tool whose objects are taken over will be kcc's by then.
+            let force = resolution.force || taken_over.is_some();
             let dry_run = client
-                .dry_run(&reference, &resolution.manifest, resolution.force)
+                .dry_run(&reference, &resolution.manifest, force)
                 .await?;
+            let dry_run = after_take_over(client, object, found, taken_over, dry_run).await?;
             Ok((key, dry_run, Some(resolution)))
         })
         .buffered(PARALLEL)
@@ -124,6 +146,35 @@ pub(crate) async fn observe(
         observed.dry_runs.insert(key, dry_run);
     }
     Ok(observed)
+}
+
+/// Completes the dry run of an object that is taken over: the fields that only the tool
+/// has set will be gone, or have their default.
+async fn after_take_over(
+    client: &Client,
+    object: &Object,
+    found: &ObservedObject,
+    tool: Option<Tool>,
+    dry_run: DryRun,
+) -> Result<DryRun, Error> {
+    let (Some(tool), DryRun::Result(next)) = (tool, &dry_run) else {
+        return Ok(dry_run);
+    };
+    // An object of a free name has the cluster's defaults and nothing else.
+    let free = format!("{}-{MANAGER}", object.name);
+    let mut manifest = object.manifest.clone();
+    manifest["metadata"]["name"] = Value::String(free.clone());
+    let reference = Reference {
+        name: free,
+        ..Reference::of(object)
+    };
+    let fresh = client.dry_run(&reference, &manifest, true).await?;
+    let fresh = match &fresh {
+        DryRun::Result(fresh) => Some(fresh),
+        _ => None,
+    };
+    let next = former::without_former(&found.live, next, fresh, tool);
+    Ok(DryRun::Result(next))
 }
 
 /// Returns group and kind of the definitions among the desired objects.
@@ -428,7 +479,7 @@ pub(crate) fn inventory(
             Ownership::Unrecorded | Ownership::Labelled => {
                 created.contains(&(key.kind.as_str(), key.name.as_str()))
             }
-            Ownership::Unmanaged => false,
+            Ownership::Former | Ownership::Unmanaged => false,
         };
         if !owned {
             continue;

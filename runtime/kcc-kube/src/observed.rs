@@ -101,6 +101,8 @@ pub(crate) struct Observed {
     /// The reasons not to remove the namespace, such as an unmanaged object in it;
     /// only determined if it would be removed.
     pub(crate) namespace_blockers: Vec<String>,
+    /// The remains of a tool whose objects are taken over.
+    pub(crate) remains: Vec<Finding>,
 }
 
 /// The owner of an object.
@@ -113,6 +115,8 @@ pub(crate) enum Ownership {
     Unrecorded,
     /// It carries the scope's labels, but kcc never wrote it: anybody can copy labels.
     Labelled,
+    /// The tool made it that the command takes objects over from.
+    Former,
     /// It does not carry the scope's labels, or a controller copied them.
     Unmanaged,
 }
@@ -130,7 +134,8 @@ impl Observed {
     /// labels. The namespace is used whoever made it.
     pub(crate) fn labelled(&self) -> Vec<LabelledObject> {
         let objects = self.objects.values().filter(|existing| {
-            existing.ownership != Ownership::Unmanaged && existing.reference.kind != NAMESPACE
+            !matches!(existing.ownership, Ownership::Unmanaged | Ownership::Former)
+                && existing.reference.kind != NAMESPACE
         });
         objects
             .map(|existing| LabelledObject {

@@ -1,6 +1,7 @@
 //! [`Payload`]: the data to perform one step. Everything is decided in it.
 
 use kcc_lower::kubernetes::CreatedSecret;
+use kcc_plan::Tool;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -17,6 +18,8 @@ pub(crate) enum Payload {
         uid: Option<String>,
         /// True if an object of its name is being removed and has to be gone first.
         after_removal: bool,
+        /// The tool whose fields become kcc's first.
+        take_over: Option<Tool>,
         /// The fields to hand over first to the field manager that waits for an
         /// autoscaler.
         hand_over: Option<Value>,

@@ -28,7 +28,7 @@ use crate::{
     client::Client,
     driver::{KubeDriver, REMOVAL_LIMIT, pause, removal_pending},
     exec::Containers,
-    images,
+    former, images,
     logs::Logs,
     observe,
     observed::{NAMESPACE, Observed, Ownership, Reference, SECRET},
@@ -468,6 +468,11 @@ impl<'a> Session<'a> {
             before,
         )
         .await?;
+        if let Some(tool) = self.options.take_over {
+            let namespace = &self.kube.namespace;
+            let (all, _) = self.client.namespace_objects(namespace).await?;
+            observed.remains = former::remains(&observed, self.kube, &all, tool);
+        }
         for secret in self.external_secrets() {
             let reference = Reference::core(SECRET, &self.kube.namespace, &secret.name);
             if !observed.objects.contains_key(&reference.key()) {

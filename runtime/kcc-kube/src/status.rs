@@ -60,7 +60,7 @@ pub(crate) fn status(
             _ if declared || !workload => continue,
             Ownership::Owned => "no longer declared; the next apply removes it",
             Ownership::Unrecorded => "not declared",
-            Ownership::Labelled | Ownership::Unmanaged => continue,
+            Ownership::Labelled | Ownership::Former | Ownership::Unmanaged => continue,
         };
         let status = ComponentStatus {
             team: existing.team.clone(),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Prune;
+use crate::{Prune, Tool};
 
 /// The options that decide about a plan.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,4 +21,7 @@ pub struct Choices {
     /// True if that may destroy data.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub volumes: bool,
+    /// The tool whose objects are taken over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub take_over: Option<Tool>,
 }

@@ -24,6 +24,8 @@ pub enum FindingKind {
     Yielded,
     /// The engine has another image under a tag than `kcc.lock`.
     Moved,
+    /// A tool whose objects kcc takes over has left it, and it stays.
+    Remains,
 }
 
 impl FindingKind {
@@ -36,12 +38,13 @@ impl FindingKind {
             Self::Unrecorded => "unrecorded",
             Self::Yielded => "left",
             Self::Moved => "moved",
+            Self::Remains => "stays",
         }
     }
 
     /// Returns true if the finding keeps the target from being as desired and ready.
     pub fn is_open(self) -> bool {
-        !matches!(self, Self::Yielded | Self::Moved)
+        !matches!(self, Self::Yielded | Self::Moved | Self::Remains)
     }
 }
 

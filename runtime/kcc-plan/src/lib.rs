@@ -79,6 +79,7 @@ mod secrets;
 mod status;
 mod text;
 pub mod timeline;
+mod tool;
 mod who;
 
 pub use address::Address;
@@ -119,4 +120,5 @@ pub use request::{Prune, RESTART, Request, START, not_running, outdated};
 pub use scope::Scope;
 pub use secrets::{GeneratedSecrets, Redaction, Secrets, generate as random_secret};
 pub use status::{ComponentStatus, State, StatusReport};
+pub use tool::Tool;
 pub use who::{Job, Who};

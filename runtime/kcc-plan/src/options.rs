@@ -12,7 +12,8 @@ use kcc_model::Name;
 use serde::Serialize;
 
 use crate::{
-    Choices, Error, Operation, Origins, Plan, PlanFile, Prune, Request, revision::RevisionSource,
+    Choices, Error, Operation, Origins, Plan, PlanFile, Prune, Request, Tool,
+    revision::RevisionSource,
 };
 
 /// The settings of one command. The libraries read no environment themselves:
@@ -34,6 +35,8 @@ pub struct Options {
     /// The objects and components that may be deleted and created again where a change
     /// cannot be made in place, as `kind/name` or by the component's name.
     pub recreate: BTreeSet<String>,
+    /// The tool whose objects an apply takes over where they have desired names.
+    pub take_over: Option<Tool>,
     /// Overrides the deadline of every component, in milliseconds.
     pub timeout_ms: Option<u64>,
     /// Makes an apply wait until the deadline for what cannot become ready without
@@ -74,6 +77,7 @@ impl Options {
             take: self.take.clone(),
             recreate: self.recreate.clone(),
             volumes: self.volumes,
+            take_over: self.take_over,
         }
     }
 
@@ -83,6 +87,7 @@ impl Options {
         self.take.clone_from(&choices.take);
         self.recreate.clone_from(&choices.recreate);
         self.volumes = choices.volumes;
+        self.take_over = choices.take_over;
     }
 
     /// Returns true if an object of a component may be recreated. The kind may be in any
@@ -117,6 +122,7 @@ impl fmt::Debug for Options {
             .field("prune", &self.prune)
             .field("volumes", &self.volumes)
             .field("recreate", &self.recreate)
+            .field("take_over", &self.take_over)
             .field("timeout_ms", &self.timeout_ms)
             .field("keep_waiting", &self.keep_waiting)
             .field("lock_timeout", &self.lock_timeout)

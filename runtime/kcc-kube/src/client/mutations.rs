@@ -4,22 +4,26 @@
 use std::time::Duration;
 
 use kcc_diag::Code;
-use kcc_plan::Error;
+use kcc_plan::{Error, Tool};
 use kube::{
     api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions},
     core::Status,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Client, errors};
 use crate::{
-    observed::{DryRun, MANAGER, OwnedField, Reference},
+    former,
+    observed::{DryRun, MANAGER, OwnedField, Reference, version},
     scale::SCALE_MANAGER,
 };
 
 /// The number of times to check if a definition is served, and the interval.
 const ESTABLISHED_TRIES: u32 = 150;
 const ESTABLISHED_PAUSE: Duration = Duration::from_millis(200);
+
+/// The number of attempts to take an object over that something else changes.
+const TAKE_OVER_TRIES: u32 = 10;
 
 /// The field manager of restarts.
 const RESTART: &str = "kcc-restart";
@@ -90,6 +94,43 @@ impl Client {
     pub(crate) async fn hand_over(&self, reference: &Reference, part: &Value) -> Result<(), Error> {
         let params = PatchParams::apply(SCALE_MANAGER).validation_strict();
         self.apply_as("hand-over", reference, part, &params).await
+    }
+
+    /// Moves the fields that a tool has set to kcc, if the object's identity still
+    /// matches. Whatever else writes meanwhile, such as a controller its status, is read
+    /// again.
+    pub(crate) async fn take_over(
+        &self,
+        reference: &Reference,
+        uid: &str,
+        tool: Tool,
+    ) -> Result<(), Error> {
+        let what = format!("take over {reference}");
+        for _ in 0..TAKE_OVER_TRIES {
+            let live = self.get(reference).await?.unwrap_or_default();
+            let Some(fields) = former::moved(&live, tool) else {
+                return Ok(());
+            };
+            let part = json!({"metadata": {
+                "uid": uid,
+                "resourceVersion": version(&live),
+                "managedFields": fields,
+            }});
+            let api = self.api(reference).await?;
+            let params = PatchParams {
+                field_manager: Some(MANAGER.to_owned()),
+                ..PatchParams::default()
+            };
+            let patch = Patch::Merge(&part);
+            let call = api.patch_metadata(&reference.name, &params, &patch);
+            match self.mutate("take-over", call).await? {
+                Ok(_) => return Ok(()),
+                Err(kube::Error::Api(status)) if status.code == 409 => {}
+                Err(error) => return Err(self.error(&what, &error)),
+            }
+        }
+        let message = format!("cannot {what}: something else changes it all the time");
+        Err(Error::new(Code::ApplyIncomplete, message).help("run the command again"))
     }
 
     async fn apply_as(

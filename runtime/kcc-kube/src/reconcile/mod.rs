@@ -17,7 +17,7 @@ use kcc_lower::{
 };
 use kcc_model::{Name, Until};
 use kcc_plan::{
-    Action, Draft, Error, Options, Plan, PlanBuilder, Prune, RESTART, Request, START, Scope,
+    Action, Draft, Error, Options, Plan, PlanBuilder, Prune, RESTART, Request, START, Scope, Tool,
     not_running, outdated,
 };
 use kcc_tree::Engine;
@@ -29,6 +29,7 @@ use self::{
 };
 use crate::{
     diff::{self, Difference},
+    former,
     observed::{
         CLAIM, DEFINITION, DryRun, Key, NAMESPACE, Observed, ObservedObject, Ownership, Reference,
         SECRET, label,
@@ -93,6 +94,9 @@ pub(crate) fn reconcile(
         reconciler.object(object);
     }
     reconciler.prune();
+    for finding in &observed.remains {
+        reconciler.plan.add_finding(finding.clone());
+    }
     if options.request.components().is_none() {
         reconciler.plan.add_unrecorded(&observed.labelled());
     }
@@ -167,7 +171,11 @@ impl<'a> Reconciler<'a> {
         let decision = match existing {
             Some(_) if removed => Decision::Apply(Action::Create, RECREATED.to_owned(), Vec::new()),
             // An unmanaged namespace is used as it is.
-            Some(existing) if existing.ownership != Ownership::Owned => Decision::Keep,
+            Some(existing)
+                if !matches!(existing.ownership, Ownership::Owned | Ownership::Former) =>
+            {
+                Decision::Keep
+            }
             Some(_) if object.component.is_none() && !self.may_change_shared(object) => {
                 Decision::Keep
             }
@@ -195,7 +203,7 @@ impl<'a> Reconciler<'a> {
             Decision::Apply(action, cause, differences) => {
                 let replicas = existing
                     .filter(|_| !removed)
-                    .and_then(|existing| scale::hand_over(self.kube, object, existing));
+                    .and_then(|existing| self.hand_over(object, existing));
                 let goes = removed || existing.is_some_and(|existing| existing.terminating);
                 let payload = Payload::Apply {
                     hand_over: replicas.map(|replicas| scale::replicas_manifest(object, replicas)),
@@ -209,6 +217,9 @@ impl<'a> Reconciler<'a> {
                         .filter(|_| !goes)
                         .map(|existing| existing.uid.clone()),
                     after_removal: goes,
+                    take_over: existing
+                        .filter(|_| !goes)
+                        .and_then(|existing| self.former(existing)),
                     reference,
                 };
                 (action, cause, differences, payload)
@@ -299,7 +310,44 @@ impl<'a> Reconciler<'a> {
         Ok(())
     }
 
+    /// Returns the tool that an object is taken over from.
+    fn former(&self, existing: &ObservedObject) -> Option<Tool> {
+        let former = existing.ownership == Ownership::Former;
+        self.options.take_over.filter(|_| former)
+    }
+
+    /// Returns the number of replicas to hand over, once the fields of a former tool are
+    /// kcc's.
+    fn hand_over(&self, object: &Object, existing: &ObservedObject) -> Option<i64> {
+        let moved = self.former(existing);
+        let moved = moved.and_then(|tool| former::moved(&existing.live, tool));
+        let Some(fields) = moved else {
+            return scale::hand_over(self.kube, object, existing);
+        };
+        let mut existing = existing.clone();
+        existing.live["metadata"]["managedFields"] = fields;
+        scale::hand_over(self.kube, object, &existing)
+    }
+
+    /// Decides about an object, and says whose it was so far.
     fn decide(&self, object: &Object, key: &Key, existing: &ObservedObject) -> Decision {
+        let decision = self.decide_by_fields(object, key, existing);
+        let Some(tool) = self.former(existing) else {
+            return decision;
+        };
+        let taken = format!("taken over from {tool}");
+        match decision {
+            Decision::Keep => Decision::Apply(Action::Update, taken, Vec::new()),
+            Decision::Apply(action, cause, fields) => {
+                Decision::Apply(action, format!("{taken}: {cause}"), fields)
+            }
+            Decision::Replace(cause, fields) => {
+                Decision::Replace(format!("{taken}: {cause}"), fields)
+            }
+        }
+    }
+
+    fn decide_by_fields(&self, object: &Object, key: &Key, existing: &ObservedObject) -> Decision {
         if existing.terminating {
             let cause = "being removed".to_owned();
             return Decision::Apply(Action::Create, cause, Vec::new());
@@ -316,7 +364,7 @@ impl<'a> Reconciler<'a> {
         match self.observed.dry_runs.get(key) {
             Some(DryRun::Result(next)) => {
                 let mut fields = diff::changed(&existing.live, next);
-                let handed = scale::hand_over(self.kube, object, existing);
+                let handed = self.hand_over(object, existing);
                 if handed.is_some() {
                     // The number stays: the server does not know who takes it over.
                     fields.retain(|field| field.name() != REPLICAS);

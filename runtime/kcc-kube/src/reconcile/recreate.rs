@@ -63,6 +63,10 @@ pub(super) fn consequence(object: &Object, existing: &ObservedObject) -> &'stati
     }
 }
 
+fn is_concerned(existing: &ObservedObject) -> bool {
+    matches!(existing.ownership, Ownership::Owned | Ownership::Former)
+}
+
 /// Returns true if a change of an object may destroy its data.
 fn may_discard(object: &Object, options: &Options) -> bool {
     let component = object.component.as_ref();
@@ -187,7 +191,7 @@ impl<'a> Recreation<'a> {
         for object in kube.objects.iter().filter(|one| may_discard(one, options)) {
             let key = Reference::of(object).key();
             let existing = observed.objects.get(&key);
-            let Some(existing) = existing.filter(|one| one.ownership == Ownership::Owned) else {
+            let Some(existing) = existing.filter(|one| is_concerned(one)) else {
                 continue;
             };
             let immutable = matches!(observed.dry_runs.get(&key), Some(DryRun::Immutable(_)));
@@ -317,7 +321,7 @@ fn holders<'a>(
 ) -> BTreeMap<Key, &'a ObservedObject> {
     let objects = observed.objects.iter().filter(|(_, existing)| {
         is_workload(&existing.reference.kind)
-            && existing.ownership == Ownership::Owned
+            && is_concerned(existing)
             && !existing.terminating
             && ended(existing).is_none()
     });

@@ -7,6 +7,7 @@ use kcc_plan::{Error, Options, Scope};
 
 use super::recreate::refuse_loss;
 use crate::{
+    former,
     observed::{CLAIM, DryRun, NAMESPACE, Observed, ObservedObject, Ownership, Reference, SECRET},
     recovery::lost_secrets,
 };
@@ -70,7 +71,7 @@ fn refuse_unmanaged(
     let found: Vec<&ObservedObject> = wanted
         .filter_map(|reference| observed.objects.get(&reference.key()))
         .filter(|existing| match existing.ownership {
-            Ownership::Owned => false,
+            Ownership::Owned | Ownership::Former => false,
             Ownership::Unrecorded | Ownership::Labelled => {
                 !matches!(existing.reference.kind.as_str(), CLAIM | SECRET | NAMESPACE)
             }
@@ -102,6 +103,13 @@ fn refuse_unmanaged(
         .collect();
     let reason = "already exists and is not managed by kcc";
     let error = refused(Code::PlanForeignObject, reason);
+    if let Some(tool) = former::maker(&first.live).filter(|_| first.reference.kind != SECRET) {
+        let plan = scope.command("plan");
+        return Err(error.help(format!(
+            "see what it takes to take over what {tool} made: `{plan} --take-over {}`",
+            tool.as_str()
+        )));
+    }
     Err(error.help(format!(
         "remove it if nobody needs it: `{}`",
         remove.join("; ")

@@ -312,6 +312,9 @@ impl SimulatedEngine for Cluster {
                 }
                 stored.scaled_by.insert(SCALE_MANAGER);
             }
+            Call::TakeOver { reference, .. } => {
+                self.note(format!("{reference} of others is taken over"));
+            }
             Call::AwaitServed { reference } => {
                 if !self.objects.contains_key(&reference.key()) {
                     return Err(refused(format!("{reference} is gone")));

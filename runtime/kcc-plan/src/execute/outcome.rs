@@ -78,9 +78,11 @@ impl<D: Driver> Run<'_, D> {
                         help: finding.help.clone(),
                     });
                 }
-                FindingKind::Yielded | FindingKind::Moved => self.reporter.event(&Event::Note {
-                    text: &finding.cause,
-                }),
+                FindingKind::Yielded | FindingKind::Moved | FindingKind::Remains => {
+                    self.reporter.event(&Event::Note {
+                        text: &finding.cause,
+                    });
+                }
                 // The executor waits for what is not ready.
                 FindingKind::NotReady | FindingKind::Unknown | FindingKind::Unrecorded => {}
             }

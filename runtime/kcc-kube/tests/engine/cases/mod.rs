@@ -4,6 +4,7 @@ mod exec;
 mod failures;
 mod lifecycle;
 mod ownership;
+mod take_over;
 mod workloads;
 
 use std::{future::Future, pin::Pin};
@@ -51,6 +52,9 @@ cases! {
         a_job_ends_with_its_sidecar,
         manual_components_run_when_they_are_started,
         a_cron_job_runs_when_it_is_started,;
+    take_over:
+        what_helm_made_is_taken_over,
+        what_kubectl_made_is_taken_over,;
     ownership:
         unmanaged_objects_are_not_touched,
         a_field_of_another_gives_way_or_is_a_conflict,

@@ -97,10 +97,16 @@ impl Testbed {
 impl KilledHost for Testbed {
     const CLIENT: (&'static str, &'static str) = ("kubernetes", "runtime/kcc-kube/src/client");
 
-    const UNPASSED: &'static [(&'static str, &'static str)] = &[(
-        "record::adopt",
-        "takes over records of earlier versions; the one on Docker has the same code",
-    )];
+    const UNPASSED: &'static [(&'static str, &'static str)] = &[
+        (
+            "record::adopt",
+            "takes over records of earlier versions; the one on Docker has the same code",
+        ),
+        (
+            "kubernetes::take-over",
+            "is followed by an apply of the same object; a case of the engine tests stops in between",
+        ),
+    ];
 
     const SHARED: &'static [&'static str] = &[];
 
