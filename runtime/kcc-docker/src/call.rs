@@ -32,6 +32,24 @@ pub(crate) enum Call {
         name: String,
         labels: BTreeMap<String, String>,
     },
+    /// Creates a volume and the container that copies into it, unless they exist.
+    CreateCopier {
+        volume: String,
+        source: String,
+        labels: BTreeMap<String, String>,
+    },
+    /// Copies into a volume; a copy may be made again.
+    CopyVolume {
+        volume: String,
+    },
+    RemoveCopier {
+        volume: String,
+    },
+    /// Removes a container that is not kcc's, and keeps its volumes.
+    RemoveFormer {
+        id: String,
+        name: String,
+    },
     RemoveNetwork {
         name: String,
         id: String,

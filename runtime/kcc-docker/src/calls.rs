@@ -64,6 +64,22 @@ pub(crate) fn calls(name: &str, payload: &Payload) -> Vec<Calls<Call>> {
             name: name_of(),
             labels,
         }],
+        Payload::CopyVolume { source, labels } => vec![
+            Call::CreateCopier {
+                volume: name_of(),
+                source,
+                labels,
+            },
+            Call::CopyVolume { volume: name_of() },
+            Call::RemoveCopier { volume: name_of() },
+        ],
+        Payload::RemoveFormer { id } => vec![
+            Call::Stop(existing(id.clone(), name)),
+            Call::RemoveFormer {
+                id,
+                name: name_of(),
+            },
+        ],
         Payload::Start { id, job } => vec![Call::Start {
             container: existing(id, name),
             job,

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::FutureExt;
 use kcc_lower::{
     Desired,
     docker::{Container, DockerDesired, Restart},
@@ -17,9 +18,12 @@ use crate::{
     call::{Call, Subject},
     calls::calls,
     client::Client,
+    compose::copier,
     created::CreatedContainers,
     credentials::Credentials,
+    empty_image,
     endpoint::Endpoint,
+    observed::label,
     payload::Payload,
     readiness::{FirstExits, ReadinessCheck},
     reconcile::moved,
@@ -182,6 +186,30 @@ impl Driver for DockerDriver<'_> {
             Call::CheckImage { reference } => self.refuse_new_image(reference).await,
             Call::CreateNetwork { name, labels } => self.client.create_network(name, labels).await,
             Call::CreateVolume { name, labels } => self.client.create_volume(name, labels).await,
+            Call::CreateCopier {
+                volume,
+                source,
+                labels,
+            } => {
+                let name = &copier(volume);
+                let own = (label::COPY_OF, source.as_str());
+                let volumes = (source.as_str(), volume.as_str());
+                let client = self.client;
+                let create = |image| {
+                    client
+                        .create_copier(name, image, volumes, labels, own)
+                        .boxed()
+                };
+                empty_image::create_container(self.client, name, create).await
+            }
+            Call::CopyVolume { volume } => self.client.copy(&copier(volume), volume).await,
+            Call::RemoveCopier { volume } => {
+                let name = &copier(volume);
+                self.client.remove(name, name).await?;
+                empty_image::discard(self.client).await;
+                Ok(())
+            }
+            Call::RemoveFormer { id, name } => self.client.remove_former(id, name).await,
             Call::RemoveNetwork { name, id } => self.client.remove_network(name, id).await,
             Call::RemoveVolume { name } => self.client.remove_volume(name).await,
             Call::CheckImageUsers(new) => self.refuse_image_users(new).await,

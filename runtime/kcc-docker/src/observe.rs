@@ -12,11 +12,12 @@ use kcc_lower::{
     docker::{DockerDesired, Mount},
 };
 use kcc_model::Until;
-use kcc_plan::{Error, LabelledObject, Options, Scope, Secrets};
+use kcc_plan::{Error, LabelledObject, Options, Scope, Secrets, Tool};
 
 use crate::{
     client::{Client, Listed},
-    drift,
+    compose::{self, Project},
+    compose_projects, drift,
     driver::counts_for_readiness,
     endpoint::Endpoint,
     observed::{
@@ -51,6 +52,9 @@ pub(crate) async fn observe(
             let hash = crate::context::hash(&options.root, build).await?;
             observed.contexts.insert(reference.clone(), hash);
         }
+    }
+    if options.take_over == Some(Tool::Compose) {
+        take_over(docker, &client.containers().await?, &mut observed)?;
     }
     observed.in_vm = client.in_vm;
     if endpoint.is_local() {
@@ -173,6 +177,18 @@ async fn volumes(
     Ok(())
 }
 
+/// Observes the project of Compose that gives way: its containers hold neither names nor
+/// ports of the target any more.
+fn take_over(docker: &DockerDesired, all: &[Listed], observed: &mut Observed) -> Result<(), Error> {
+    observed.compose = compose_projects::find(docker, all)?;
+    for (name, container) in observed.compose.iter().flat_map(Project::replaced) {
+        observed.containers.remove(name);
+        let ports = &container.host_ports;
+        observed.taken_ports.retain(|port| !ports.contains(port));
+    }
+    Ok(())
+}
+
 async fn containers(
     client: &Client,
     owners: Owners<'_>,
@@ -181,6 +197,13 @@ async fn containers(
 ) -> Result<(), Error> {
     let mut relevant = Vec::new();
     for listed in client.containers().await? {
+        if let Some(source) = listed.labels.get(label::COPY_OF) {
+            let own = belongs(owners.scope, &listed.labels);
+            let volume = compose::copied(&listed.name).filter(|_| own);
+            let copier = volume.map(|volume| (volume.to_owned(), source.clone()));
+            observed.copiers.extend(copier);
+            continue;
+        }
         let object = owners.classify("container", &listed, &mut observed.doubtful);
         let plain = listed.name.strip_suffix(SUCCESSOR).unwrap_or(&listed.name);
         if object.ownership != Ownership::Unmanaged || docker.containers.contains_key(plain) {

@@ -10,6 +10,8 @@ pub(crate) use kcc_lower::docker::label;
 use kcc_plan::{LabelledObject, MissingSecret, Readiness, Reporter, Unapplied};
 use serde_json::Value;
 
+use crate::compose::Project;
+
 /// The suffix of a container that is about to replace another.
 pub(crate) const SUCCESSOR: &str = ".new";
 
@@ -53,6 +55,10 @@ pub(crate) struct Observed {
     pub(crate) doubtful: Vec<LabelledObject>,
     /// The secrets whose values could not be compared.
     pub(crate) missing_secrets: Vec<MissingSecret>,
+    /// The project of Compose that is taken over.
+    pub(crate) compose: Option<Project>,
+    /// The volumes whose copy is incomplete, with the volumes that they are copied from.
+    pub(crate) copiers: BTreeMap<String, String>,
 }
 
 impl Observed {

@@ -27,6 +27,11 @@ pub(crate) enum Payload {
     CreateVolume {
         labels: BTreeMap<String, String>,
     },
+    /// Creates a volume and copies into it what another one contains.
+    CopyVolume {
+        source: String,
+        labels: BTreeMap<String, String>,
+    },
     /// Creates a container, writes its files and starts it, unless it runs on demand.
     Create(#[serde(serialize_with = "pointee")] Arc<NewContainer>),
     /// Replaces a container with a new one.
@@ -54,6 +59,10 @@ pub(crate) enum Payload {
     },
     /// Stops and removes a container.
     RemoveContainer {
+        id: String,
+    },
+    /// Stops and removes a container that is not kcc's, and keeps its volumes.
+    RemoveFormer {
         id: String,
     },
     RemoveNetwork {

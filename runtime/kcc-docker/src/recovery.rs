@@ -155,6 +155,7 @@ mod tests {
             labels,
             host_ports: BTreeSet::new(),
             running: false,
+            volumes: BTreeMap::new(),
         }
     }
 

@@ -3,8 +3,7 @@
 //! environment, and not in anybody's home directory.
 //!
 //! A volume is read and written through a container. kcc keeps one for that which never
-//! starts; its image is empty and made on the spot, so that no registry is needed. As
-//! long as it exists, a prune of unused volumes leaves the volume alone, and a prune of
+//! starts. As long as it exists, a prune of unused volumes leaves the volume alone, and a prune of
 //! stopped containers removes only the container, which is made again.
 
 use std::{
@@ -13,19 +12,14 @@ use std::{
     sync::Arc,
 };
 
+use futures_util::FutureExt;
 use kcc_diag::Code;
 use kcc_plan::{Error, fail_points};
 
-use crate::{client::Client, files::Archive, store::DockerStore};
+use crate::{client::Client, empty_image, files::Archive, store::DockerStore};
 
 /// The directory of the volume in the container.
 const DIRECTORY: &str = "/secrets";
-/// The image of the container, which has no content.
-const IMAGE: &str = "kcc-empty:1";
-/// The number of attempts to use the image. All scopes of an engine share it, and the
-/// last one that is taken down removes it, even if another one is about to use it.
-const IMAGE_TRIES: u32 = 10;
-
 /// The generated secrets of one scope.
 pub(crate) struct SecretVolume {
     client: Arc<Client>,
@@ -78,7 +72,7 @@ impl SecretVolume {
     pub(crate) async fn remove(&self) -> Result<(), Error> {
         self.client.remove(&self.name, &self.name).await?;
         self.client.remove_volume(&self.name).await?;
-        self.client.discard_image(IMAGE).await;
+        empty_image::discard(&self.client).await;
         Ok(())
     }
 
@@ -86,26 +80,14 @@ impl SecretVolume {
     async fn create(&self) -> Result<(), Error> {
         let labels = HashMap::from([self.label.clone()]);
         self.client.claim_volume(&self.name, labels.clone()).await?;
-        for _ in 0..IMAGE_TRIES {
-            if self.client.image(IMAGE).await?.is_none() {
-                let empty = tar::Builder::new(Vec::new()).into_inner();
-                self.client
-                    .import_image(IMAGE, empty.unwrap_or_default())
-                    .await?;
-            }
-            let (name, labels) = (&self.name, labels.clone());
-            let created = self.client.create_holder(name, IMAGE, DIRECTORY, labels);
-            if created.await? {
-                return Ok(());
-            }
-        }
-        let message = format!(
-            "cannot create container `{}`: its image disappears",
-            self.name
-        );
-        Err(Error::new(Code::ApplyRefused, message).help(format!(
-            "keep `{IMAGE}` from being removed, then run the command again"
-        )))
+        let create = |image| {
+            let labels = labels.clone();
+            let holder = self
+                .client
+                .create_holder(&self.name, image, DIRECTORY, labels);
+            holder.boxed()
+        };
+        empty_image::create_container(&self.client, &self.name, create).await
     }
 }
 

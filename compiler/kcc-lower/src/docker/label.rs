@@ -22,6 +22,8 @@ pub const CONFIG_HASH: &str = "dev.kcc.config-hash";
 pub const CONFIG_FIELDS: &str = "dev.kcc.config-fields";
 /// The hash of the context that an image was built from.
 pub const CONTEXT_HASH: &str = "dev.kcc.context-hash";
+/// The volume from which a container that never starts copies into another one.
+pub const COPY_OF: &str = "dev.kcc.copy-of";
 
 /// The reason for labels, and for objects that only hold others together.
 pub(crate) const IDENTITY: &str = "kcc identifies its objects by it";

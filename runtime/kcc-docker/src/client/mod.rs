@@ -1,6 +1,7 @@
 //! [`Client`]: every call that kcc makes to an engine, and the only user of
 //! bollard. Calls that may change something are counted.
 
+mod copy;
 mod create;
 mod exec;
 mod image;
@@ -249,6 +250,15 @@ impl Client {
             Err(error) if is_being_removed(&error) => self.await_removal(id, name).await,
             removed => removed.map_err(|error| refused("remove container", name, error)),
         }
+    }
+
+    /// Removes a container that is not kcc's, and keeps all of its volumes.
+    pub(crate) async fn remove_former(&self, id: &str, name: &str) -> Result<(), Error> {
+        let call = self
+            .docker
+            .remove_container(id, None::<RemoveContainerOptions>);
+        let removed = or_gone(self.mutate("remove-former", call).await?);
+        removed.map_err(|error| refused("remove container", name, error))
     }
 
     /// Waits until a container is gone that the engine is removing already.

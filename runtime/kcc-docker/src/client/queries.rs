@@ -52,6 +52,8 @@ pub(crate) struct Listed {
     pub(crate) host_ports: BTreeSet<u16>,
     /// Set if it is a running container.
     pub(crate) running: bool,
+    /// The named volumes by path; containers only.
+    pub(crate) volumes: BTreeMap<String, String>,
 }
 
 /// The result of the engine's health check.
@@ -129,6 +131,12 @@ impl Client {
                 name: name(container.names),
                 id: container.id.unwrap_or_default(),
                 labels: sorted(container.labels),
+                volumes: container
+                    .mounts
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|mount| Some((mount.destination?, mount.name?)))
+                    .collect(),
                 running: container.state == Some(ContainerSummaryStateEnum::RUNNING),
                 host_ports: match container.state {
                     Some(ContainerSummaryStateEnum::EXITED) => BTreeSet::new(),
@@ -155,6 +163,7 @@ impl Client {
                 labels: sorted(network.labels),
                 host_ports: BTreeSet::new(),
                 running: false,
+                volumes: BTreeMap::new(),
             })
             .collect())
     }
@@ -186,6 +195,7 @@ impl Client {
                 labels: sorted(Some(volume.labels)),
                 host_ports: BTreeSet::new(),
                 running: false,
+                volumes: BTreeMap::new(),
             })
             .collect())
     }

@@ -253,6 +253,7 @@ impl<'a> Reconciler<'a> {
         if let Some(sibling) = sibling {
             draft = draft.after(CONTAINER, sibling);
         }
+        draft = self.after_replaced(draft, container, ports);
         self.plan.push(draft);
     }
 

@@ -1,6 +1,7 @@
 //! Desired state and observed state → plan. Pure: every decision about a Docker
 //! engine is made here, and each step carries its cause.
 
+mod compose;
 mod containers;
 mod decision;
 mod duplicates;
@@ -65,6 +66,7 @@ pub(crate) fn reconcile(
     };
     reconciler.networks();
     reconciler.duplicates();
+    reconciler.compose();
     reconciler.volumes();
     reconciler.images();
     reconciler.leftovers();
@@ -117,19 +119,36 @@ impl Reconciler<'_> {
     }
 
     fn volumes(&mut self) {
+        let gone = |volume: &&String| !self.docker.volumes.contains_key(*volume);
+        for volume in self.observed.copiers.keys().filter(gone) {
+            let cause = "the copy of a volume that is not declared";
+            self.plan.push(compose::copier_removal(volume, cause));
+        }
         for (name, volume) in &self.docker.volumes {
-            if self.observed.volumes.contains_key(name) {
+            let draft = if let Some(source) = self.source_of(name) {
+                let payload = Payload::CopyVolume {
+                    source: source.clone(),
+                    labels: volume.labels.clone(),
+                };
+                let cause = if self.observed.volumes.contains_key(name) {
+                    format!("its copy of volume `{source}` is incomplete")
+                } else {
+                    format!("does not exist; copied from volume `{source}`")
+                };
+                self.after_former(Draft::new(Action::Create, VOLUME, name, cause, payload))
+            } else if self.observed.volumes.contains_key(name) {
                 self.plan.count_unchanged();
+                continue;
             } else {
                 let payload = Payload::CreateVolume {
                     labels: volume.labels.clone(),
                 };
-                let draft = Draft::new(Action::Create, VOLUME, name, ABSENT, payload);
-                self.plan.push(match &volume.component {
-                    Some(component) => draft.component(component),
-                    None => draft.team(&volume.team),
-                });
-            }
+                Draft::new(Action::Create, VOLUME, name, ABSENT, payload)
+            };
+            self.plan.push(match &volume.component {
+                Some(component) => draft.component(component),
+                None => draft.team(&volume.team),
+            });
         }
     }
 

@@ -7,10 +7,11 @@ use kcc_plan::{Action, Draft, Error, Options, Plan, PlanBuilder, Scope};
 use kcc_tree::Engine;
 
 use super::{
-    CONTAINER, NETWORK, VOLUME, duplicates::duplicate_removal, ownership::refuse_all_unrecorded,
-    removal,
+    CONTAINER, NETWORK, VOLUME, compose::copier_removal, duplicates::duplicate_removal,
+    ownership::refuse_all_unrecorded, removal,
 };
 use crate::{
+    compose::copier,
     observed::{Observed, ObservedContainer, Ownership},
     payload::Payload,
 };
@@ -44,6 +45,9 @@ pub(crate) fn tear_down(
     if options.request.components().is_some() {
         // Networks and volumes wait for the next start.
         return Ok(plan.finish());
+    }
+    for volume in observed.copiers.keys() {
+        plan.push(copier_removal(volume, cause));
     }
     remove_networks(&mut plan, observed, &containers, cause);
     remove_volumes(&mut plan, observed, &containers, options);
@@ -113,7 +117,9 @@ fn remove_volumes(
         }
         let cause = "`--volumes` was given";
         let draft = Draft::new(Action::Delete, VOLUME, name, cause, Payload::RemoveVolume);
-        let mut draft = after_all(draft, containers).destroys_data();
+        let mut draft = after_all(draft, containers)
+            .after(CONTAINER, copier(name))
+            .destroys_data();
         if let Some(component) = &volume.component {
             draft = draft.component(component);
         }

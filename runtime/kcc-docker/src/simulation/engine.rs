@@ -584,6 +584,12 @@ impl SimulatedEngine for Docker {
                     return Err(refused(format!("volume {name} is not kcc's")));
                 }
             }
+            Call::CreateCopier { volume, .. }
+            | Call::CopyVolume { volume }
+            | Call::RemoveCopier { volume }
+            | Call::RemoveFormer { name: volume, .. } => {
+                self.note(format!("{volume} is taken over from somebody"));
+            }
             Call::RemoveNetwork { name, id } => {
                 let uses = |found: &SimulatedContainer| {
                     let mut networks = found.networks.values();

@@ -20,6 +20,7 @@ pub(super) fn listed(name: &str, id: &str, labels: &BTreeMap<String, String>) ->
         labels: labels.clone(),
         host_ports: BTreeSet::new(),
         running: false,
+        volumes: BTreeMap::new(),
     }
 }
 

@@ -152,6 +152,13 @@ impl Sandbox {
         Self(kcc_test_engines::Sandbox::new(testbed, case))
     }
 
+    /// Applies with other options.
+    pub(crate) async fn apply_with(&self, desired: &Draft, options: &Options) -> ApplyReport {
+        let (whole, cancel) = (desired.finish(), Cancel::new());
+        let applied = kcc_docker::apply(&whole, options, &self.recorder, &cancel).await;
+        applied.unwrap_or_else(|error| panic!("{}", error.chain()))
+    }
+
     /// Returns true if the engine holds a record of the system or a secret of it.
     pub(crate) fn has_record(&self) -> bool {
         !self.testbed.record(&self.system, "dev").is_empty()

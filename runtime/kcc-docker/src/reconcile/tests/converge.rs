@@ -251,6 +251,9 @@ fn perform(observed: &mut Observed, name: &str, payload: &Payload) -> Result<(),
             observed.networks.remove(name);
         }
         Payload::RemoveVolume => return Err("an apply removes no data".to_owned()),
+        Payload::CopyVolume { .. } | Payload::RemoveFormer { .. } => {
+            return Err("nothing is taken over".to_owned());
+        }
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ mod ownership;
 mod recovery;
 mod rollout;
 mod sidecars;
+mod take_over;
 
 use std::{future::Future, pin::Pin};
 
@@ -80,6 +81,7 @@ cases! {
     rollout::stops_take_about_one_grace_period,
     rollout::changes_outside_kcc_are_noticed,
     rollout::a_changed_secret_replaces_its_readers,
+    take_over::what_compose_runs_is_taken_over_with_its_data,
     recovery::volumes_keep_a_record,
     recovery::a_pruned_record_is_rebuilt,
     recovery::records_of_an_earlier_version_are_taken_over,

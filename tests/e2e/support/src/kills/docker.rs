@@ -23,7 +23,20 @@ fn unmanaged_name(site: &str) -> String {
 impl KilledHost for Testbed {
     const CLIENT: (&'static str, &'static str) = ("docker", "runtime/kcc-docker/src/client");
 
-    const UNPASSED: &'static [(&'static str, &'static str)] = &[];
+    const UNPASSED: &'static [(&'static str, &'static str)] = &[
+        (
+            "docker::create-copier",
+            "a copy is made again as long as its container is there; an engine case stops before its end",
+        ),
+        (
+            "docker::copy-volume",
+            "a copy is made again as long as its container is there; an engine case stops before its end",
+        ),
+        (
+            "docker::remove-former",
+            "removes a container of Compose after its stop; an engine case stops before",
+        ),
+    ];
 
     const SHARED: &'static [&'static str] = &["docker::import-image", "docker::remove-image"];
 
