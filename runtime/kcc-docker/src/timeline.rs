@@ -1,7 +1,7 @@
 //! The observations that an engine still holds: the states of containers and its
 //! events. Pure.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use kcc_plan::timeline::{Observation, Source};
 
 use crate::{
@@ -23,17 +23,6 @@ pub(crate) fn observations(
     let object = |name: &str| {
         let name = name.trim_start_matches('/');
         format!("container {}", name.strip_prefix(prefix).unwrap_or(name))
-    };
-    let observation = |time: Timestamp, source, object: String, event: String| Observation {
-        machine: machine.to_owned(),
-        time,
-        component: None,
-        object,
-        event,
-        count: 1,
-        source,
-        causes: Vec::new(),
-        follows: Vec::new(),
     };
     let mut all = Vec::new();
     for life in lives {
@@ -60,7 +49,7 @@ pub(crate) fn observations(
             if !has_event {
                 all.push(Observation {
                     component: life.component.clone(),
-                    ..observation(time, Source::State, object(&life.name), event)
+                    ..Observation::new(machine, time, object(&life.name), event)
                 });
             }
         }
@@ -72,7 +61,8 @@ pub(crate) fn observations(
         let name = event.attributes.get("name").map_or("", String::as_str);
         all.push(Observation {
             component: event.attributes.get(label::COMPONENT).cloned(),
-            ..observation(event.time, Source::Event, object(name), text)
+            source: Source::Event,
+            ..Observation::new(machine, event.time, object(name), text)
         });
     }
     all
@@ -116,6 +106,8 @@ fn describe(event: &ContainerEvent) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+
+    use jiff::Timestamp;
 
     use super::*;
 

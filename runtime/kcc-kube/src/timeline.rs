@@ -94,26 +94,12 @@ fn former(event: &Event, components: &[Name]) -> Option<Name> {
     own.max_by_key(|component| component.len()).cloned()
 }
 
-fn observation(machine: &str, time: Timestamp, object: String, event: String) -> Observation {
-    Observation {
-        machine: machine.to_owned(),
-        time,
-        component: None,
-        object,
-        event,
-        count: 1,
-        source: Source::State,
-        causes: Vec::new(),
-        follows: Vec::new(),
-    }
-}
-
 fn of_metadata(kind: &str, metadata: &ObjectMeta) -> Vec<Observation> {
     let object = format!("{kind} {}", metadata.name.as_deref().unwrap_or_default());
     let uid = metadata.uid.as_deref().unwrap_or_default();
     let written = |time: Timestamp, event: &str| Observation {
         component: component(metadata),
-        ..observation(API_SERVER, time, object.clone(), event.to_owned())
+        ..Observation::new(API_SERVER, time, object.clone(), event.to_owned())
     };
     let created = metadata
         .creation_timestamp
@@ -156,7 +142,7 @@ fn assignment_of(pod: &Pod) -> Vec<Observation> {
             component: component(&pod.metadata),
             causes,
             follows: vec![identity],
-            ..observation(scheduler, time, object(), event)
+            ..Observation::new(scheduler, time, object(), event)
         });
     }
     if let Some(Time(time)) = &status.start_time {
@@ -214,7 +200,7 @@ fn on_node(pod: &Pod, time: Timestamp, object: String, event: String) -> Option<
     Some(Observation {
         component: component(&pod.metadata),
         follows: links(pod).to_vec(),
-        ..observation(node, time, object, event)
+        ..Observation::new(node, time, object, event)
     })
 }
 
@@ -299,7 +285,7 @@ fn of_event(
         source: Source::Event,
         causes,
         follows,
-        ..observation(
+        ..Observation::new(
             &machine,
             time,
             format!("{kind} {name}"),

@@ -44,6 +44,23 @@ pub struct Observation {
     pub follows: Vec<Link>,
 }
 
+impl Observation {
+    /// Creates an observation of the state of an object, which no other one leads to.
+    pub fn new(machine: &str, time: Timestamp, object: String, event: String) -> Self {
+        Self {
+            machine: machine.to_owned(),
+            time,
+            component: None,
+            object,
+            event,
+            count: 1,
+            source: Source::State,
+            causes: Vec::new(),
+            follows: Vec::new(),
+        }
+    }
+}
+
 /// The place where an observation was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -220,15 +237,8 @@ pub fn of_history(history: &HistoryNow, engine: &str) -> Vec<Observation> {
     for entry in &history.history.entries {
         let (client, object) = (entry.who.short(), revision(entry));
         let observation = |machine: &str, time, event: String| Observation {
-            machine: machine.to_owned(),
-            time,
-            component: None,
-            object: object.clone(),
-            event,
-            count: 1,
             source: Source::Record,
-            causes: Vec::new(),
-            follows: Vec::new(),
+            ..Observation::new(machine, time, object.clone(), event)
         };
         let link = || vec![Link::new(Proof::Entry, &entry.number.to_string())];
         let client = format!("kcc of {client}");
@@ -261,17 +271,8 @@ mod tests {
     use super::*;
 
     fn at(machine: &str, second: i64, object: &str, event: &str) -> Observation {
-        Observation {
-            machine: machine.to_owned(),
-            time: Timestamp::from_second(second).unwrap(),
-            component: None,
-            object: object.to_owned(),
-            event: event.to_owned(),
-            count: 1,
-            source: Source::State,
-            causes: Vec::new(),
-            follows: Vec::new(),
-        }
+        let time = Timestamp::from_second(second).unwrap();
+        Observation::new(machine, time, object.to_owned(), event.to_owned())
     }
 
     fn scope() -> Scope {
