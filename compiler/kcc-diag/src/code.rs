@@ -196,6 +196,14 @@ codes! {
     ApplyStalePlan = Apply "kcc::apply::stale-plan" "apply/stale-plan.md";
     ApplyRefused = Apply "kcc::apply::refused" "apply/refused.md";
     ApplyLeftBehind = Apply "kcc::apply::left-behind" "apply/left-behind.md";
+    DriftEdited = Drift "kcc::drift::edited" "drift/edited.md";
+    DriftDeleted = Drift "kcc::drift::deleted" "drift/deleted.md";
+    DriftRecreated = Drift "kcc::drift::recreated" "drift/recreated.md";
+    DriftDecayed = Drift "kcc::drift::decayed" "drift/decayed.md";
+    DriftImageMoved = Drift "kcc::drift::image-moved" "drift/image-moved.md";
+    DriftUnfinished = Drift "kcc::drift::unfinished" "drift/unfinished.md";
+    DriftAdded = Drift "kcc::drift::added" "drift/added.md";
+    DriftUnknown = Drift "kcc::drift::unknown" "drift/unknown.md";
     StateUnrecorded = State "kcc::state::unrecorded" "state/unrecorded.md";
     StateDamaged = State "kcc::state::damaged" "state/damaged.md";
     StateNewer = State "kcc::state::newer" "state/newer.md";

@@ -21,7 +21,8 @@ use crate::{
     driver::counts_for_readiness,
     endpoint::Endpoint,
     observed::{
-        Observed, ObservedContainer, ObservedObject, Ownership, ProcessDrift, SUCCESSOR, label,
+        Guest, Observed, ObservedContainer, ObservedObject, Ownership, ProcessDrift, SUCCESSOR,
+        label,
     },
     ports,
     readiness::ReadinessCheck,
@@ -45,13 +46,20 @@ pub(crate) async fn observe(
     let mut observed = objects(client, scope, docker, records).await?;
     processes(client, docker, secrets, &mut observed).await?;
     for (reference, image) in &docker.images {
-        if let Some(image) = client.image(reference).await? {
-            observed.images.insert(reference.clone(), image);
-        }
+        let found = client.image(reference).await?;
         if let Some(build) = &image.build {
-            let hash = crate::context::hash(&options.root, build).await?;
-            observed.contexts.insert(reference.clone(), hash);
+            let hash = match &found {
+                // Whatever it would be built from now, it is the recorded one.
+                Some(found) if options.recorded => found.context_hash.clone(),
+                None if options.recorded => crate::context::hash(&options.root, build).await.ok(),
+                _ => Some(crate::context::hash(&options.root, build).await?),
+            };
+            let known = hash.map(|hash| (reference.clone(), hash));
+            observed.contexts.extend(known);
         }
+        observed
+            .images
+            .extend(found.map(|found| (reference.clone(), found)));
     }
     if options.take_over == Some(Tool::Compose) {
         take_over(docker, &client.containers().await?, &mut observed)?;
@@ -269,7 +277,7 @@ async fn processes(
             if let Mount::Secret(secret) = mount
                 && let Some(content) = client.file(&existing.object.id, path).await
             {
-                files.insert(secret.clone(), content);
+                files.insert((path.clone(), secret.clone()), content);
             }
         }
         if let Some(found) = client.inspect(&existing.object.id).await? {
@@ -277,6 +285,24 @@ async fn processes(
         }
     }
     Ok(())
+}
+
+/// Finds the running containers on the scope's networks that are not of the scope.
+pub(crate) async fn guests(client: &Client, observed: &Observed) -> Result<Vec<Guest>, Error> {
+    let mut guests = Vec::new();
+    for (name, network) in &observed.networks {
+        if network.ownership != Ownership::Owned {
+            continue;
+        }
+        let users = client.users(&network.id).await?.into_iter();
+        let others = users.filter(|(user, _)| !observed.containers.contains_key(user));
+        guests.extend(others.map(|(user, id)| Guest {
+            network: name.clone(),
+            name: user,
+            id,
+        }));
+    }
+    Ok(guests)
 }
 
 /// Checks the readiness of the existing containers.

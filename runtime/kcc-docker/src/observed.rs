@@ -7,7 +7,7 @@ use std::{
 };
 
 pub(crate) use kcc_lower::docker::label;
-use kcc_plan::{LabelledObject, MissingSecret, Readiness, Reporter, Unapplied};
+use kcc_plan::{FieldChange, LabelledObject, MissingSecret, Readiness, Reporter, Unapplied};
 use serde_json::Value;
 
 use crate::compose::Project;
@@ -157,6 +157,15 @@ pub(crate) struct ObservedContainer {
     pub(crate) process: ProcessDrift,
 }
 
+/// A running container on a network of the scope that is not of the scope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Guest {
+    pub(crate) network: String,
+    pub(crate) name: String,
+    /// The engine's identity for it.
+    pub(crate) id: String,
+}
+
 /// A connection of a container to a network.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Attachment {
@@ -174,8 +183,35 @@ pub(crate) struct Attachment {
 pub(crate) struct ProcessDrift {
     /// The secrets whose values changed.
     pub(crate) secrets: BTreeSet<String>,
-    /// Descriptions of the other differences.
-    pub(crate) changes: Vec<String>,
+    /// The fields that hold these secrets.
+    pub(crate) hidden: BTreeSet<String>,
+    /// The other differences.
+    pub(crate) changes: Vec<Difference>,
+}
+
+/// A field of a container that differs, with a description.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Difference {
+    pub(crate) text: String,
+    pub(crate) change: FieldChange,
+}
+
+impl Difference {
+    pub(crate) fn new(
+        text: String,
+        path: String,
+        desired: Option<Value>,
+        live: Option<Value>,
+    ) -> Self {
+        Self {
+            text,
+            change: FieldChange {
+                path,
+                live,
+                desired,
+            },
+        }
+    }
 }
 
 /// The state of a container.

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
 use kcc_diag::Code;
 use kcc_lower::{
     Desired, EngineDesired,
@@ -15,25 +16,29 @@ use kcc_lower::{
 };
 use kcc_model::{Name, SecretProvider};
 use kcc_plan::{
-    ApplyReport, Cancel, Error, Event, ExecOptions, ExecStreams, GeneratedSecrets, LegacyRecords,
-    LogLine, LogOptions, LogReport, MissingSecret, Options, Plan, Record, RecordStore, Recovery,
-    Reporter, Scope, Secrets, Silent, StatusReport, observe_undisturbed, read_logs, start_order,
+    ApplyReport, Cancel, DriftOptions, DriftReport, Error, Event, ExecOptions, ExecStreams,
+    GeneratedSecrets, LegacyRecords, LogLine, LogOptions, LogReport, MissingSecret, Options, Plan,
+    Record, RecordStore, Recovery, Reporter, Scope, Secrets, Silent, StatusReport,
+    observe_undisturbed, read_logs, start_order,
     timeline::{self, Timeline},
     unredacted,
 };
+use kcc_tree::Engine;
 
 use crate::{
     client::Client,
     created::CreatedContainers,
+    deviations::{Surroundings, deviations},
     driver::{DockerDriver, Stopping},
     endpoint::Endpoint,
+    evidence,
     exec::Containers,
     logs::Logs,
     observe,
     observed::Observed,
     payload::Payload,
     readiness::{FirstExits, ReadinessCheck},
-    reconcile::{reconcile, tear_down},
+    reconcile::{compare, reconcile, tear_down},
     record_writer::RecordWriter,
     records::Records,
     recovery,
@@ -68,6 +73,54 @@ pub async fn plan(desired: &Desired, options: &Options) -> Result<Plan, Error> {
     let mut observed = seen.observed;
     observed.missing_secrets = seen.missing;
     Ok(reconcile(desired, session.docker, &observed, options)?.without_payloads())
+}
+
+/// Compares the engine with the desired state. Read-only.
+pub async fn drift(
+    desired: &Desired,
+    options: &Options,
+    drift: &DriftOptions,
+) -> Result<DriftReport, Error> {
+    let session = Session::open(desired, options).await?;
+    let started = session.started(&session.read_records().await?);
+    let part = options.request.part_of(desired, &started);
+    let session = session.of(&part)?;
+    let available = session.available_secrets().await;
+    let (records, seen, guests) = observe_undisturbed(
+        async || session.read_records().await,
+        async || session.record.check_unlocked().await,
+        async |records| {
+            let mut seen = session.look(records, &available).await?;
+            let check = session.readiness_check(Some(&seen.secrets));
+            observe::readiness(desired, session.docker, &check, &mut seen.observed).await?;
+            let guests = observe::guests(&session.client, &seen.observed).await?;
+            Ok((records.clone(), seen, guests))
+        },
+    )
+    .await?;
+    let mut observed = seen.observed;
+    observed.missing_secrets = seen.missing;
+    let plan = compare(&part, session.docker, &observed, options);
+    let surroundings = Surroundings {
+        records: &records,
+        guests: &guests,
+    };
+    let mut deviations = deviations(session.docker, &observed, &plan, &surroundings);
+    if let Some(since) = drift.evidence_since.filter(|_| !deviations.is_empty()) {
+        let events = session.client.events_since(since).await;
+        for deviation in &mut deviations {
+            evidence::add(deviation, &observed, &guests, &events, since);
+        }
+    }
+    let now = session.client.clock.now();
+    Ok(DriftReport {
+        scope: session.scope,
+        engine: Engine::Docker,
+        deviations,
+        now: Timestamp::UNIX_EPOCH
+            .checked_add(now)
+            .unwrap_or(Timestamp::MAX),
+    })
 }
 
 /// Brings the engine to the desired state and waits until it is ready.

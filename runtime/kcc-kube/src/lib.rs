@@ -9,6 +9,7 @@
 //!   stores the inventory; failures of operations are in its report. An apply with
 //!   nothing to do writes nothing, not even a lock;
 //! - [`status`] reports the state of each component and why it is not ready;
+//! - [`drift()`] compares as a plan does, and tells who made each difference, and when;
 //! - [`down`] removes kcc's objects; data only with `Options::volumes`;
 //! - [`logs`] passes on the lines of the containers' logs;
 //! - [`exec`] runs a command in a container;
@@ -27,10 +28,12 @@
 //!
 //! Only `client` uses kube; only `reconcile` decides.
 
+mod audit;
 mod calls;
 mod cause;
 mod client;
 mod conflict;
+mod deviations;
 mod diff;
 mod driver;
 mod exec;
@@ -40,6 +43,7 @@ mod history;
 mod images;
 mod live;
 mod logs;
+mod managed;
 mod observe;
 mod observed;
 mod payload;
@@ -64,5 +68,7 @@ mod text;
 mod timeline;
 
 pub use history::record;
-pub use session::{apply, down, exec, logs, plan, plan_recovery, recover, roles, status, timeline};
+pub use session::{
+    apply, down, drift, exec, logs, plan, plan_recovery, recover, roles, status, timeline,
+};
 pub use store::KubeStore;

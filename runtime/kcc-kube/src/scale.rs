@@ -15,7 +15,7 @@ use crate::observed::{Key, MANAGER, ObservedObject, OwnedField, Ownership, Refer
 /// The field manager of a number that waits for its autoscaler.
 pub(crate) const SCALE_MANAGER: &str = "kcc-scale";
 /// The field manager that writes for autoscalers.
-const CONTROLLER: &str = "kube-controller-manager";
+pub(crate) const CONTROLLER: &str = "kube-controller-manager";
 pub(crate) const AUTOSCALER: &str = "HorizontalPodAutoscaler";
 const REPLICAS: &str = "/spec/replicas";
 const REPLICAS_FIELD: &str = ".spec.replicas";

@@ -16,16 +16,20 @@ use kcc_lower::{
 };
 use kcc_model::Name;
 use kcc_plan::{
-    ApplyReport, Cancel, Context, Error, Event, ExecOptions, ExecStreams, LogLine, LogOptions,
-    LogReport, Operation, Options, Plan, Record, Recovery, Redaction, Reporter, Request, Scope,
-    Secrets, StatusReport, execute, make_calls, observe_undisturbed, read_logs, start_order,
+    ApplyReport, Cancel, Context, Deviation, DriftOptions, DriftReport, Error, Event, ExecOptions,
+    ExecStreams, LogLine, LogOptions, LogReport, MissingSecret, Operation, Options, Plan, Record,
+    Recovery, Redaction, Reporter, Request, Scope, Secrets, StatusReport, Store, execute,
+    make_calls, observe_undisturbed, read_logs, start_order,
     timeline::{self, Timeline},
     unredacted,
 };
+use kcc_tree::Engine;
 use serde_json::Value;
 
 use crate::{
+    audit,
     client::Client,
+    deviations::{Surroundings, deviations},
     driver::{KubeDriver, REMOVAL_LIMIT, pause, removal_pending},
     exec::Containers,
     former, images,
@@ -34,7 +38,7 @@ use crate::{
     observed::{NAMESPACE, Observed, Ownership, Reference, SECRET},
     payload::Payload,
     permissions,
-    reconcile::{is_workload, reconcile, tear_down},
+    reconcile::{compare, is_workload, reconcile, tear_down},
     record_writer::RecordWriter,
     records::Records,
     recovery::{self, Recoverable},
@@ -63,6 +67,68 @@ pub async fn plan(desired: &Desired, options: &Options) -> Result<Plan, Error> {
     plan.findings.extend(found);
     plan.findings.extend(images::moved(session.kube, &live));
     Ok(plan)
+}
+
+/// Compares the cluster with the desired state. Read-only.
+pub async fn drift(
+    desired: &Desired,
+    options: &Options,
+    drift: &DriftOptions,
+) -> Result<DriftReport, Error> {
+    let session = Session::open(desired, options).await?;
+    let started = session.started(&session.read_records().await?);
+    let part = part_of(desired, options, &started);
+    let (session, missing) = session.of(&part)?.fetch_available_secrets().await;
+    let (records, observed, live) = observe_undisturbed(
+        async || session.read_records().await,
+        async || session.record.check_unlocked().await,
+        async |records| {
+            let observed = session.observe(records, None).await?;
+            let live = session.driver().live(None).await?;
+            Ok((records.clone(), observed, live))
+        },
+    )
+    .await?;
+    let mut plan = compare(&part, session.kube, &observed, options);
+    plan.findings.extend(images::moved(session.kube, &live));
+    let surroundings = Surroundings {
+        records: &records,
+        live: &live,
+        missing: &missing,
+    };
+    let mut deviations = deviations(session.kube, &observed, &plan, &surroundings);
+    if let (Some(since), Some(log)) = (drift.evidence_since, &drift.audit) {
+        let log = audit::parse(log);
+        for deviation in &mut deviations {
+            if let Some(reference) = reference_of(session.kube, &observed, deviation) {
+                let live = observed.objects.get(&reference.key());
+                let live = live.map(|existing| &existing.live);
+                audit::prove(deviation, &reference, live, &log, since);
+            }
+        }
+    }
+    let now = session.record.store().now().await?;
+    Ok(DriftReport {
+        scope: session.scope,
+        engine: Engine::Kubernetes,
+        deviations,
+        now,
+    })
+}
+
+/// Returns the object that a difference is about.
+fn reference_of(
+    kube: &KubernetesDesired,
+    observed: &Observed,
+    deviation: &Deviation,
+) -> Option<Reference> {
+    let desired = kube.objects.iter().map(Reference::of);
+    let existing = observed.objects.values();
+    let existing = existing.map(|existing| existing.reference.clone());
+    let is_it = |reference: &Reference| {
+        reference.kind == deviation.kind && reference.name == deviation.name
+    };
+    desired.chain(existing).find(is_it)
 }
 
 /// Brings the cluster to the desired state and waits until it is ready.
@@ -418,6 +484,17 @@ impl<'a> Session<'a> {
         Ok(self)
     }
 
+    /// Fetches the values that can be had, and returns the reasons for the missing ones.
+    async fn fetch_available_secrets(mut self) -> (Self, Vec<MissingSecret>) {
+        let external = self.external_secrets();
+        let providers = external.map(|secret| (secret.name.clone(), secret.provider.clone()));
+        let providers: BTreeMap<_, _> = providers.collect();
+        let names = providers.keys().map(String::as_str);
+        let (values, missing) = Secrets::fetch_available(names, &providers, self.options).await;
+        self.values = values;
+        (self, missing)
+    }
+
     fn external_secrets(&self) -> impl Iterator<Item = &CreatedSecret> {
         let secrets = self.kube.secrets.iter();
         secrets.filter(|secret| secrets::is_external(secret))
@@ -478,7 +555,10 @@ impl<'a> Session<'a> {
             if !observed.objects.contains_key(&reference.key()) {
                 continue;
             }
-            let value = self.values.get(&secret.name)?;
+            // A missing one is reported, or has stopped the command already.
+            let Ok(value) = self.values.get(&secret.name) else {
+                continue;
+            };
             for (key, value) in secrets::keys(secret, value) {
                 let live = self.client.secret_value(&reference, key).await?;
                 if live.as_deref() != Some(value.as_bytes()) {

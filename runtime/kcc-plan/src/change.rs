@@ -62,6 +62,44 @@ fn text(value: Option<&Value>) -> String {
     }
 }
 
+/// Finds a field by [`FieldChange::path`]: the names that lead to it, joined by dots.
+/// Names may have dots themselves, as those of labels do; elements of lists are named by
+/// their names, mount paths or positions. Returns the path with positions.
+pub fn find_field(object: &Value, path: &str) -> Option<Vec<String>> {
+    let names: Vec<&str> = path.split('.').collect();
+    let mut found = Vec::new();
+    below(object, &names, &mut found).then_some(found)
+}
+
+fn below(value: &Value, names: &[&str], path: &mut Vec<String>) -> bool {
+    if names.is_empty() {
+        return true;
+    }
+    for count in 1..=names.len() {
+        let name = names[..count].join(".");
+        let next = match value {
+            Value::Object(fields) => fields.get(&name).map(|value| (name, value)),
+            Value::Array(items) => {
+                let is_it = |item: &Value| {
+                    let called = [&item["name"], &item["metadata"]["name"], &item["mountPath"]];
+                    called.iter().any(|called| called.as_str() == Some(&name))
+                };
+                let at = items.iter().position(is_it).or_else(|| name.parse().ok());
+                at.and_then(|at: usize| Some((at.to_string(), items.get(at)?)))
+            }
+            _ => None,
+        };
+        if let Some((name, next)) = next {
+            path.push(name);
+            if below(next, &names[count..], path) {
+                return true;
+            }
+            path.pop();
+        }
+    }
+    false
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -98,5 +136,31 @@ mod tests {
         }
         let long = change(Some(json!("x".repeat(100))), Some(json!(1))).to_string();
         assert!(long.contains("…") && long.chars().count() < 90, "{long}");
+    }
+
+    #[test]
+    fn finds_fields_by_names_with_dots() {
+        let object = json!({
+            "metadata": {"labels": {"app.kubernetes.io/name": "web"}},
+            "spec": {"containers": [{"name": "web", "image": "a"}]},
+        });
+        for (text, path) in [
+            (
+                "metadata.labels.app.kubernetes.io/name",
+                &["metadata", "labels", "app.kubernetes.io/name"][..],
+            ),
+            (
+                "spec.containers.web.image",
+                &["spec", "containers", "0", "image"],
+            ),
+            (
+                "spec.containers.0.image",
+                &["spec", "containers", "0", "image"],
+            ),
+        ] {
+            let path = path.iter().map(|name| (*name).to_owned()).collect();
+            assert_eq!(find_field(&object, text), Some(path), "{text}");
+        }
+        assert_eq!(find_field(&object, "spec.replicas"), None);
     }
 }

@@ -38,6 +38,7 @@
 //! plan         (&Desired, &Options)                          -> Result<Plan, Error>
 //! apply        (&Desired, &Options, &dyn Reporter, &Cancel)  -> Result<ApplyReport, Error>
 //! status       (&Desired, &Options)                          -> Result<StatusReport, Error>
+//! drift        (&Desired, &Options, &DriftOptions)           -> Result<DriftReport, Error>
 //! down         (&Desired, &Options, &dyn Reporter, &Cancel)  -> Result<ApplyReport, Error>
 //! plan_recovery(&Desired, &Options)                          -> Result<Recovery, Error>
 //! recover      (&Desired, &Options)                          -> Result<Recovery, Error>
@@ -53,6 +54,7 @@ mod change;
 mod choices;
 mod conflict;
 mod draft;
+mod drift;
 mod driver;
 mod error;
 mod exec;
@@ -85,10 +87,14 @@ mod who;
 pub use address::Address;
 pub use builder::PlanBuilder;
 pub use calls::Calls;
-pub use change::FieldChange;
+pub use change::{FieldChange, find_field};
 pub use choices::Choices;
 pub use conflict::{Conflict, Origin, Origins, format_field};
 pub use draft::Draft;
+pub use drift::{
+    AUDIT_LOG, Deviation, DriftOptions, DriftReport, ENGINE_EVENT, Evidence, FIELD_MANAGER, Grade,
+    Verdict,
+};
 pub use driver::{Cancel, Context, Driver, Readiness};
 pub use error::{Error, MissingSecret};
 pub use exec::{

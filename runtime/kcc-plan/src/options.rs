@@ -42,6 +42,9 @@ pub struct Options {
     /// Makes an apply wait until the deadline for what cannot become ready without
     /// intervention, since somebody may intervene.
     pub keep_waiting: bool,
+    /// True if the desired state is a recorded one, which is compared as it was: what its
+    /// images would be built from now does not matter.
+    pub recorded: bool,
     /// The only plan that an apply may perform.
     pub planned: Option<Arc<PlanFile>>,
     /// The time to wait for the lock while another command holds it.

@@ -13,7 +13,7 @@ mod timeline;
 pub(crate) use create::Shares;
 pub(crate) use exec::RunningCommand;
 pub(crate) use logs::LogRange;
-pub(crate) use queries::{EngineHealth, Inspected, Listed, Process};
+pub(crate) use queries::{EngineEvent, EngineHealth, Inspected, Listed, Process};
 pub(crate) use timeline::{ContainerEvent, Life};
 
 use std::{
@@ -169,7 +169,7 @@ impl Client {
                 .tolerable()
                 .help("restart the engine, then run `kcc down` again"));
         }
-        let users: Vec<_> = users.iter().map(|user| format!("`{user}`")).collect();
+        let users: Vec<_> = users.keys().map(|user| format!("`{user}`")).collect();
         let message = format!(
             "network `{name}` is in use by {}, which kcc does not manage",
             users.join(", ")

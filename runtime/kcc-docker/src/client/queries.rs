@@ -19,6 +19,7 @@ use bollard::{
 };
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
+use jiff::Timestamp;
 use kcc_plan::Error;
 use serde_json::Value;
 
@@ -54,6 +55,20 @@ pub(crate) struct Listed {
     pub(crate) running: bool,
     /// The named volumes by path; containers only.
     pub(crate) volumes: BTreeMap<String, String>,
+}
+
+/// Something that happened on an engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct EngineEvent {
+    /// The kind of the object: `container`, `network`, `volume` or `image`.
+    pub(crate) kind: String,
+    /// The action, which may have a suffix: `exec_create: ls`.
+    pub(crate) action: String,
+    /// The identity of the object.
+    pub(crate) id: String,
+    pub(crate) attributes: BTreeMap<String, String>,
+    /// The time by the engine's clock.
+    pub(crate) at: Option<Timestamp>,
 }
 
 /// The result of the engine's health check.
@@ -168,17 +183,15 @@ impl Client {
             .collect())
     }
 
-    /// Returns the names of the running containers on a network.
-    pub(crate) async fn users(&self, id: &str) -> Result<Vec<String>, Error> {
+    /// Returns the running containers on a network: their identities by name.
+    pub(crate) async fn users(&self, id: &str) -> Result<BTreeMap<String, String>, Error> {
         let found = self.docker.inspect_network(id, None).await;
         let found = found.map_err(|error| refused("inspect network", id, error))?;
         let containers = found.containers.unwrap_or_default();
-        let mut names: Vec<_> = containers
-            .into_values()
-            .filter_map(|end| end.name)
-            .collect();
-        names.sort();
-        Ok(names)
+        Ok(containers
+            .into_iter()
+            .filter_map(|(id, end)| Some((end.name?, id)))
+            .collect())
     }
 
     /// Lists all volumes, including unmanaged ones. A volume's name is its identity.
@@ -376,6 +389,35 @@ impl Client {
             mode: header.mode().ok()?,
             is_empty: entries.next().is_none(),
         })
+    }
+
+    /// Returns the events since a time that the engine retains, the oldest first. They only
+    /// explain, so errors are ignored.
+    pub(crate) async fn events_since(&self, since: Timestamp) -> Vec<EngineEvent> {
+        let options = EventsOptions {
+            since: Some(since.as_second().to_string()),
+            until: Some(self.clock.now().as_secs().saturating_add(1).to_string()),
+            filters: None,
+        };
+        let mut stream = Box::pin(self.docker.events(Some(options)));
+        let mut events = Vec::new();
+        let read = async {
+            while let Some(Ok(event)) = stream.next().await {
+                let actor = event.actor.unwrap_or_default();
+                events.push(EngineEvent {
+                    kind: event.typ.map(|kind| kind.to_string()).unwrap_or_default(),
+                    action: event.action.unwrap_or_default(),
+                    id: actor.id.unwrap_or_default(),
+                    attributes: sorted(actor.attributes),
+                    at: event
+                        .time_nano
+                        .and_then(|time| Timestamp::from_nanosecond(time.into()).ok()),
+                });
+            }
+        };
+        // The stream ends at `until`, unless the engine's clock jumps.
+        let _ = tokio::time::timeout(Duration::from_secs(3), read).await;
+        events
     }
 
     /// Returns the exit code of the previous run, from the engine's events.

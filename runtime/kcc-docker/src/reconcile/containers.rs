@@ -8,8 +8,11 @@ use kcc_model::{Check, Until};
 use kcc_plan::{Action, Draft, Finding, FindingKind, Readiness, START};
 
 use super::{
-    ABSENT, CONTAINER, IMAGE, NETWORK, Reconciler, VOLUME, decision::Decision,
-    duplicates::duplicate_name, removal, sidecars::sidecars,
+    ABSENT, CONTAINER, IMAGE, NETWORK, Reconciler, VOLUME,
+    decision::{self, Cause, Decision},
+    duplicates::duplicate_name,
+    removal,
+    sidecars::sidecars,
 };
 use crate::{
     config,
@@ -90,7 +93,7 @@ impl<'a> Reconciler<'a> {
         let decision = self.requested(container, existing, job, decision);
         let decision = match (decision, &released_port) {
             (Decision::Replace(cause), _) => Decision::Replace(cause),
-            (_, Some(cause)) => Decision::Replace(cause.clone()),
+            (_, Some(cause)) => Decision::Replace(cause.clone().into()),
             (decision, None) => decision,
         };
         match decision {
@@ -106,9 +109,15 @@ impl<'a> Reconciler<'a> {
             }
             Decision::Start(cause) => (Action::Run, cause, Payload::Start { id, job: None }),
             Decision::Restart(cause) => (Action::Run, cause, Payload::Restart { id, job: None }),
-            Decision::Unpause => (Action::Run, "paused".to_owned(), Payload::Unpause { id }),
-            Decision::Replace(cause) => {
-                let cause = self.with_last_failure(container, cause);
+            Decision::Unpause => {
+                let cause = Cause {
+                    text: "paused".to_owned(),
+                    changes: decision::state("paused".to_owned()),
+                };
+                (Action::Run, cause, Payload::Unpause { id })
+            }
+            Decision::Replace(Cause { text, changes }) => {
+                let cause = self.with_last_failure(container, text);
                 let new = self.new_container(name, container, Some(existing));
                 if let Some(cause) = released_port {
                     // Remove it before either is created: two containers may each
@@ -131,15 +140,16 @@ impl<'a> Reconciler<'a> {
                     old: id,
                     how,
                 };
-                let draft = Draft::new(Action::Replace, CONTAINER, name, cause, payload)
-                    .changes(config::changes(container, existing));
+                let draft =
+                    Draft::new(Action::Replace, CONTAINER, name, cause, payload).changes(changes);
                 // Replace one replica after the other, so that some keep serving.
                 self.push_starting(draft, name, container, &new.host_ports(), sibling);
                 self.run_on_demand(name, container);
                 return;
             }
         };
-        let draft = Draft::new(action, CONTAINER, name, cause, payload);
+        let draft = Draft::new(action, CONTAINER, name, cause.text, payload);
+        let draft = draft.changes(cause.changes);
         let held: Vec<_> = existing.published.values().copied().collect();
         self.push_starting(draft, name, container, &held, None);
     }

@@ -16,6 +16,7 @@ mod tear_down;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use decision::IMAGE_ID;
 pub(crate) use images::moved;
 pub(crate) use tear_down::tear_down;
 
@@ -53,36 +54,29 @@ pub(crate) fn reconcile(
 ) -> Result<Plan<Payload>, Error> {
     refuse_unrecorded(docker, observed, &Scope::of(desired))?;
     refuse_unmanaged(docker, observed)?;
-    let mut reconciler = Reconciler {
-        desired,
-        docker,
-        observed,
-        options,
-        plan: PlanBuilder::new(Engine::Docker, desired, options),
-        rebuilt: BTreeSet::new(),
-        created: BTreeSet::new(),
-        started: BTreeSet::new(),
-        ports: HostPorts::of(docker, observed),
-    };
-    reconciler.networks();
-    reconciler.duplicates();
-    reconciler.compose();
-    reconciler.volumes();
-    reconciler.images();
-    reconciler.leftovers();
+    let mut reconciler = Reconciler::new(desired, docker, observed, options);
     if let Request::Restart(components) = &options.request {
+        // The images of what a restart refuses are planned like any others.
+        reconciler.images();
         reconciler.refuse_outdated(components)?;
+        reconciler = Reconciler::new(desired, docker, observed, options);
     }
-    reconciler.containers();
+    reconciler.compare();
     reconciler.refuse_image_users()?;
-    reconciler.missing_secrets();
-    if !matches!(options.request, Request::Restart(_)) {
-        reconciler.prune();
-    }
-    if options.request.components().is_none() {
-        reconciler.plan.add_unrecorded(&observed.labelled());
-    }
     Ok(reconciler.plan.finish())
+}
+
+/// Compares the observed with the desired state: the plan of an apply that refuses
+/// nothing.
+pub(crate) fn compare(
+    desired: &Desired,
+    docker: &DockerDesired,
+    observed: &Observed,
+    options: &Options,
+) -> Plan<Payload> {
+    let mut reconciler = Reconciler::new(desired, docker, observed, options);
+    reconciler.compare();
+    reconciler.plan.finish()
 }
 
 struct Reconciler<'a> {
@@ -100,7 +94,44 @@ struct Reconciler<'a> {
     ports: HostPorts<'a>,
 }
 
-impl Reconciler<'_> {
+impl<'a> Reconciler<'a> {
+    fn new(
+        desired: &'a Desired,
+        docker: &'a DockerDesired,
+        observed: &'a Observed,
+        options: &'a Options,
+    ) -> Self {
+        Self {
+            desired,
+            docker,
+            observed,
+            options,
+            plan: PlanBuilder::new(Engine::Docker, desired, options),
+            rebuilt: BTreeSet::new(),
+            created: BTreeSet::new(),
+            started: BTreeSet::new(),
+            ports: HostPorts::of(docker, observed),
+        }
+    }
+
+    /// Compares all objects.
+    fn compare(&mut self) {
+        self.networks();
+        self.duplicates();
+        self.compose();
+        self.volumes();
+        self.images();
+        self.leftovers();
+        self.containers();
+        self.missing_secrets();
+        if !matches!(self.options.request, Request::Restart(_)) {
+            self.prune();
+        }
+        if self.options.request.components().is_none() {
+            self.plan.add_unrecorded(&self.observed.labelled());
+        }
+    }
+
     fn networks(&mut self) {
         for (name, network) in &self.docker.networks {
             if self.observed.networks.contains_key(name) {

@@ -28,7 +28,7 @@ impl Reconciler<'_> {
                 let cause = match self.observed.containers.get(name) {
                     None => format!("container `{name}` does not exist"),
                     Some(existing) => match self.decide(container, existing, false) {
-                        Decision::Replace(cause) => cause,
+                        Decision::Replace(cause) => cause.text,
                         _ => continue,
                     },
                 };
@@ -59,13 +59,13 @@ impl Reconciler<'_> {
         );
         match (&self.options.request, decision) {
             (Request::Restart(_), Decision::Keep | Decision::Unpause) => {
-                Decision::Replace(RESTART.to_owned())
+                Decision::Replace(RESTART.into())
             }
             (Request::Start(_), Decision::Keep) if container.on_demand && ended => {
-                Decision::Start(START.to_owned())
+                Decision::Start(START.into())
             }
             (Request::Start(_), Decision::Keep | Decision::Start(_)) if job && ended => {
-                Decision::Replace(START.to_owned())
+                Decision::Replace(START.into())
             }
             (_, decision) => decision,
         }

@@ -4,7 +4,10 @@ use kcc_lower::docker::{Container, DockerDesired};
 use kcc_model::Until;
 use kcc_plan::{Action, Draft};
 
-use super::{ABSENT, CONTAINER, Reconciler, decision::Decision};
+use super::{
+    ABSENT, CONTAINER, Reconciler,
+    decision::{self, Cause, Decision},
+};
 use crate::{
     observed::{ContainerState, ObservedContainer},
     payload::{Payload, Replacement},
@@ -65,7 +68,13 @@ impl<'a> Reconciler<'a> {
             }
             Decision::Start(cause) => (Action::Run, cause, Payload::Start { id, job: of_job }),
             Decision::Restart(cause) => (Action::Run, cause, Payload::Restart { id, job: of_job }),
-            Decision::Unpause => (Action::Run, "paused".to_owned(), Payload::Unpause { id }),
+            Decision::Unpause => {
+                let cause = Cause {
+                    text: "paused".to_owned(),
+                    changes: decision::state("paused".to_owned()),
+                };
+                (Action::Run, cause, Payload::Unpause { id })
+            }
             Decision::Replace(cause) => {
                 let payload = Payload::Replace {
                     new: self.new_container(name, container, Some(existing)),
@@ -79,7 +88,8 @@ impl<'a> Reconciler<'a> {
                 (Action::Replace, cause, payload)
             }
         };
-        let draft = Draft::new(action, CONTAINER, name, cause, payload);
+        let draft = Draft::new(action, CONTAINER, name, cause.text, payload);
+        let draft = draft.changes(cause.changes);
         self.push_starting(draft, name, container, &[], Some(main));
         self.end_with(name, container, main, job);
     }
@@ -101,15 +111,19 @@ impl<'a> Reconciler<'a> {
         let of = self.observed.containers.get(main);
         match self.decide(container, existing, false) {
             Decision::Replace(cause) => Decision::Replace(cause),
-            _ if self.created.contains(main) => Decision::Replace(format!("`{main}` is replaced")),
+            _ if self.created.contains(main) => {
+                Decision::Replace(format!("`{main}` is replaced").into())
+            }
             _ if of.is_some_and(|of| existing.joined.as_ref() != Some(&of.object.id)) => {
                 let cause = "shares the network of a container that is gone";
-                Decision::Replace(cause.to_owned())
+                Decision::Replace(cause.into())
             }
             // A container's network ends with each of its runs.
-            _ if self.started.contains(main) => Decision::Restart(format!("`{main}` is started")),
+            _ if self.started.contains(main) => {
+                Decision::Restart(format!("`{main}` is started").into())
+            }
             Decision::Keep if of.is_some_and(|of| existing.started_at < of.started_at) => {
-                Decision::Restart(format!("`{main}` was restarted"))
+                Decision::Restart(format!("`{main}` was restarted").into())
             }
             other => other,
         }

@@ -3,6 +3,7 @@
 
 mod containers;
 mod converge;
+mod deviations;
 mod drift;
 mod host_ports;
 mod jobs;

@@ -58,25 +58,24 @@ pub(crate) fn reconcile(
     options: &Options,
 ) -> Result<Plan<Payload>, Error> {
     refuse(kube, observed, &Scope::of(desired), options)?;
-    let mut reconciler = Reconciler {
-        desired,
-        kube,
-        observed,
-        options,
-        references: match options.request {
-            Request::Only(_) => kube.references(),
-            _ => BTreeSet::new(),
-        },
-        recreation: Recreation::of(kube, observed, options),
-        orphans: Vec::new(),
-        plan: PlanBuilder::new(Engine::Kubernetes, desired, options),
-    };
-    reconciler.orphans = reconciler.find_orphans();
     if let Request::Restart(components) = &options.request {
+        let mut reconciler = Reconciler::new(desired, kube, observed, options);
         reconciler.restarts(components)?;
         reconciler.await_components();
         return Ok(reconciler.plan.finish());
     }
+    Ok(compare(desired, kube, observed, options))
+}
+
+/// Compares the observed with the desired state: the plan of an apply that refuses
+/// nothing.
+pub(crate) fn compare(
+    desired: &Desired,
+    kube: &KubernetesDesired,
+    observed: &Observed,
+    options: &Options,
+) -> Plan<Payload> {
+    let mut reconciler = Reconciler::new(desired, kube, observed, options);
     for object in kube
         .objects
         .iter()
@@ -101,7 +100,7 @@ pub(crate) fn reconcile(
         reconciler.plan.add_unrecorded(&observed.labelled());
     }
     reconciler.await_components();
-    Ok(reconciler.plan.finish())
+    reconciler.plan.finish()
 }
 
 struct Reconciler<'a> {
@@ -127,6 +126,29 @@ enum Decision {
 }
 
 impl<'a> Reconciler<'a> {
+    fn new(
+        desired: &'a Desired,
+        kube: &'a KubernetesDesired,
+        observed: &'a Observed,
+        options: &'a Options,
+    ) -> Self {
+        let mut reconciler = Self {
+            desired,
+            kube,
+            observed,
+            options,
+            references: match options.request {
+                Request::Only(_) => kube.references(),
+                _ => BTreeSet::new(),
+            },
+            recreation: Recreation::of(kube, observed, options),
+            orphans: Vec::new(),
+            plan: PlanBuilder::new(Engine::Kubernetes, desired, options),
+        };
+        reconciler.orphans = reconciler.find_orphans();
+        reconciler
+    }
+
     /// Plans the Secrets that kcc creates. A generated one is never touched again;
     /// others follow their provider.
     fn secrets(&mut self) {

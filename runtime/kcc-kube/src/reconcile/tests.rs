@@ -2,6 +2,7 @@
 //! a cluster.
 
 mod conflicts;
+mod deviations;
 mod objects;
 mod recreate;
 mod refuse;

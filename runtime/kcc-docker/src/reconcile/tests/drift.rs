@@ -1,6 +1,9 @@
 //! Tests that changes outside kcc and unready containers never give "nothing to do".
 
+use kcc_plan::FieldChange;
+
 use super::*;
+use crate::observed::Difference;
 
 /// Returns action and cause of the only operation after a change to a container.
 fn cause(component: &str, change: impl Fn(&mut ObservedContainer)) -> String {
@@ -56,9 +59,14 @@ fn names_changed_secrets_and_variables_without_values() {
         "replace secret `pager` and 1 more changed"
     );
     let added = |web: &mut ObservedContainer| {
-        web.process
-            .changes
-            .push("variable `DEBUG` was added".to_owned());
+        web.process.changes.push(Difference {
+            text: "variable `DEBUG` was added".to_owned(),
+            change: FieldChange {
+                path: "env.DEBUG".to_owned(),
+                live: None,
+                desired: Some(Value::Null),
+            },
+        });
     };
     assert_eq!(
         cause("web", added),

@@ -80,7 +80,10 @@ fn a_changed_sidecar_does_not_affect_its_main_container() {
     check(
         &docker,
         &observed,
-        &["± replace container  shop-dev-web_proxy  `memory` changed [storefront]"],
+        &[
+            "± replace container  shop-dev-web_proxy  `memory` changed [storefront]",
+            "memory: none → 1048576",
+        ],
     );
 }
 
@@ -94,6 +97,7 @@ fn a_sidecar_follows_the_network_of_its_main_container() {
         &observed,
         &[
             "> run container  shop-dev-web        not running (exit code 1) [storefront]",
+            "state: \"exited (1)\" → \"running\"",
             "> run container  shop-dev-web_proxy  `shop-dev-web` is started [storefront]",
         ],
     );
