@@ -6,11 +6,11 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::commands::{
     CommandResult, apply::Apply, blame::Blame, check::Check, complete::Complete,
-    completions::Completions, diff::Diff, down::Down, exec::Exec, explain::Explain, fmt::Fmt,
-    graph::Graph, history::History, init::Init, lock::Lock, logs::Logs, man::Man, model::Model,
-    parity::Parity, plan::Plan, rbac::Rbac, recover::Recover, render::Render, restart::Restart,
-    rollback::Rollback, run::Run, show::Show, start::Start, status::Status, stop::Stop,
-    timeline::Timeline, wait::Wait,
+    completions::Completions, diff::Diff, down::Down, drift::Drift, exec::Exec, explain::Explain,
+    fmt::Fmt, graph::Graph, history::History, init::Init, lock::Lock, logs::Logs, man::Man,
+    model::Model, parity::Parity, plan::Plan, rbac::Rbac, recover::Recover, render::Render,
+    restart::Restart, rollback::Rollback, run::Run, show::Show, start::Start, status::Status,
+    stop::Stop, timeline::Timeline, wait::Wait,
 };
 use crate::{args::Global, context::Context, overrides, printer::Stdout};
 
@@ -51,6 +51,7 @@ pub enum Command {
     Plan(Plan),
     Apply(Apply),
     Status(Status),
+    Drift(Drift),
     Wait(Wait),
     Logs(Logs),
     Timeline(Timeline),
@@ -76,7 +77,7 @@ impl Command {
     /// Returns what the command writes to stdout.
     pub fn stdout(&self) -> Stdout {
         match self {
-            Self::Check(_) => Stdout::Diagnostics,
+            Self::Check(_) | Self::Drift(_) => Stdout::Diagnostics,
             _ => Stdout::Data,
         }
     }
@@ -105,6 +106,7 @@ impl Command {
             Self::Plan(command) => command.run(context),
             Self::Apply(command) => command.run(context),
             Self::Status(command) => command.run(context),
+            Self::Drift(command) => command.run(context),
             Self::Wait(command) => command.run(context),
             Self::Logs(command) => command.run(context),
             Self::Timeline(command) => command.run(context),

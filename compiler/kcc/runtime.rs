@@ -16,8 +16,8 @@ use kcc_image::{Answers, Moved, Question, Reader};
 use kcc_lock::Digest;
 use kcc_lower::EngineDesired;
 use kcc_plan::{
-    ApplyReport, Cancel, Error, ExecOptions, ExecOutput, ExecStreams, LogLine, LogOptions,
-    LogReport, Options, Plan, Recovery, Reporter, Scope, StatusReport,
+    ApplyReport, Cancel, DriftOptions, DriftReport, Error, ExecOptions, ExecOutput, ExecStreams,
+    LogLine, LogOptions, LogReport, Options, Plan, Recovery, Reporter, Scope, StatusReport,
     archive::{Added, ArchivedRevision, Verified},
     revision::{FoundRevision, HistoryNow, RevisionId},
     timeline::Timeline,
@@ -86,6 +86,15 @@ macro_rules! engine {
 /// Computes what an apply would do.
 pub fn plan(compiled: &Compiled, options: &Options) -> Result<Plan, Failure> {
     run(compiled, engine!(compiled: plan(options)))
+}
+
+/// Compares the engine with the desired state.
+pub fn drift(
+    compiled: &Compiled,
+    options: &Options,
+    drift: &DriftOptions,
+) -> Result<DriftReport, Failure> {
+    run(compiled, engine!(compiled: drift(options, drift)))
 }
 
 /// Applies the desired state.

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt::Write, sync::Arc, time::Duration};
 use clap::Args;
 use kcc_diag::Format;
 use kcc_plan::{
-    Scope,
+    DriftOptions, Scope, Verdict,
     revision::{RevisionId, Time},
 };
 use kcc_tree::Path;
@@ -124,10 +124,11 @@ impl Blame {
         options.origins = Some(Arc::new(RecordedOrigins::new(revision, &lowered)));
         let root = compiled.root.path().to_owned();
         let compiled = compiled.with(Arc::new(lowered));
-        let plan = runtime::plan(&compiled, &options)?;
+        options.recorded = true;
+        let report = runtime::drift(&compiled, &options, &DriftOptions::default())?;
         let objects = compiled.lowered.objects();
         let declared = &found.revision.content;
-        let differences = live_differences(&plan, &objects, declared);
+        let differences = live_differences(&report, &objects, declared);
         let scope = Scope::of(compiled.desired());
         let commits = RecordedCommits::of(&root, declared);
         let recorded = show::values(&found, &scope, path, commits)?;
@@ -187,8 +188,14 @@ fn live_value(recorded: &show::Shown<'_>, differences: &[LiveDifference<'_>]) ->
     let rendered = recorded.rendered.clone().unwrap_or_default();
     let found = differences.iter().find(|found| {
         let same = found.object.is_some_and(|object| recorded.is_of(object));
-        let field = found.field.as_ref();
-        same && field.is_none_or(|field| recorded.at.as_ref().is_some_and(|at| at.is_within(field)))
+        let at = recorded.at.as_ref();
+        same && match (&found.field, &found.deviation.change) {
+            (Some(field), _) => at.is_some_and(|at| at.is_within(field)),
+            // A field that the recorded object does not set.
+            (None, Some(_)) => false,
+            // What has decayed is configured as it was.
+            (None, None) => found.deviation.verdict != Verdict::Decayed,
+        }
     });
     match found {
         None => LiveValue {

@@ -6,7 +6,10 @@ use std::{collections::BTreeMap, fmt::Write, path::PathBuf, sync::Arc};
 use clap::Args;
 use kcc_diag::Format;
 use kcc_lower::Lowered;
-use kcc_plan::revision::{Content, RevisionId, RevisionSource};
+use kcc_plan::{
+    DriftOptions,
+    revision::{Content, RevisionId, RevisionSource},
+};
 use kcc_tree::Engine;
 use serde::Serialize;
 
@@ -187,6 +190,7 @@ impl Diff {
                 let scope = self.scope(&[])?;
                 let (compiled, revision) = self.revision(context, &scope, *id)?;
                 let mut options = runtime::options(context, &compiled);
+                options.recorded = true;
                 let lowered = lowered_here(&compiled, &revision);
                 let revision = Arc::new(revision);
                 let origins = RecordedOrigins::new(revision.clone(), &lowered);
@@ -261,10 +265,10 @@ fn live(
     options: &kcc_plan::Options,
     content: &Content,
 ) -> Result<Vec<Difference>, Failure> {
-    let plan = runtime::plan(compiled, options)?;
+    let report = runtime::drift(compiled, options, &DriftOptions::default())?;
     let lowered: &Lowered = &compiled.lowered;
     let objects = lowered.objects();
-    let found = live_differences(&plan, &objects, content);
+    let found = live_differences(&report, &objects, content);
     Ok(found.into_iter().map(|found| found.difference).collect())
 }
 

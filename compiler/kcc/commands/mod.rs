@@ -10,6 +10,7 @@ pub mod complete;
 pub mod completions;
 pub mod diff;
 pub mod down;
+pub mod drift;
 pub mod exec;
 pub mod explain;
 pub mod fmt;

@@ -71,7 +71,7 @@ impl Rollback {
         options.lock_timeout = self.lock.timeout();
         let number = revision.manifest.number;
         let scope = Scope::of(compiled.desired());
-        let recorded = Recorded {
+        let recorded = AppliedAgain {
             question: format!("roll {scope} back to revision {number}?"),
             done: format!("applied revision {number} of"),
             yes: self.yes,
@@ -81,7 +81,7 @@ impl Rollback {
 }
 
 /// The messages of a command that applies recorded objects.
-pub(super) struct Recorded {
+pub(super) struct AppliedAgain {
     /// The question before anything is changed.
     pub(super) question: String,
     /// The beginning of the result: `applied revision 7 of`.
@@ -97,7 +97,7 @@ pub(super) fn apply_recorded(
     compiled: Compiled,
     mut options: Options,
     revision: &Arc<Revision>,
-    recorded: &Recorded,
+    recorded: &AppliedAgain,
 ) -> CommandResult {
     let lowered = lowered_here(&compiled, revision);
     options.origins = Some(Arc::new(RecordedOrigins::new(revision.clone(), &lowered)));

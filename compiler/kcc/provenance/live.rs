@@ -1,16 +1,17 @@
 //! [`live_differences`]: the fields in which an engine differs from recorded or declared
-//! objects, as the plan that would remove the difference finds them, with the lines behind
-//! the desired values.
+//! objects, with the lines behind the desired values.
 
 use kcc_lower::source::{Rendered, Source};
-use kcc_plan::{Action, FindingKind, Plan, revision::Content};
+use kcc_plan::{
+    Deviation, DriftReport, Verdict, find_field,
+    revision::{Content, DeclaredLine, DeclaredValue, Role},
+};
 use kcc_tree::Path;
 use serde_json::Value;
 
 use super::{
     declared::recorded_lines,
     difference::{Difference, Side},
-    field_path::FieldPath,
     spelling::spellings,
 };
 
@@ -19,145 +20,117 @@ const HIDDEN: &str = "***";
 
 /// A difference between an object and the engine.
 pub struct LiveDifference<'a> {
+    /// The engine's side of it.
+    pub deviation: &'a Deviation,
     /// The object; none if it is not desired.
     pub object: Option<&'a Rendered>,
     /// The path of the field in it; none for the whole object.
     pub field: Option<Path>,
+    /// The path in the model, if a fragment declares a value there.
+    pub model: Option<Path>,
     /// The two sides: the desired one on the left, the live one on the right.
     pub difference: Difference,
 }
 
 /// Returns where an engine differs from the desired objects.
 pub fn live_differences<'a>(
-    plan: &Plan,
+    report: &'a DriftReport,
     objects: &'a [Rendered],
     content: &Content,
 ) -> Vec<LiveDifference<'a>> {
-    let of = |kind: &str, name: &str| {
-        let kind = kind.to_lowercase();
-        let mut objects = objects.iter();
-        objects.find(|object| object.kind == kind && object.name == name)
-    };
-    let mut found = Vec::new();
-    for operation in plan.operations() {
-        let object = of(&operation.kind, &operation.name);
-        let named = format!("{}/{}", operation.kind.to_lowercase(), operation.name);
-        let whole = |left: Option<Value>, right: Option<Value>| Found {
-            field: None,
-            left,
-            right,
-            why: Some(operation.cause.clone()),
-        };
-        let fields: Vec<Found> = if operation.changes.is_empty() {
-            let desired = || object.map(|object| object.value.clone());
-            vec![match operation.action {
-                Action::Create => whole(desired(), None),
-                _ => whole(None, None),
-            }]
-        } else {
-            let changes = operation.changes.iter();
-            let changes = changes.map(|change| Found {
-                field: Some(change.path.clone()),
-                left: shown(change.desired.as_ref()),
-                right: shown(change.live.as_ref()),
-                why: None,
-            });
-            changes.collect()
-        };
-        for one in fields {
-            found.push(one.difference(&named, object, operation.team.as_ref(), content));
-        }
-    }
-    for finding in &plan.findings {
-        let Some(conflict) = &finding.conflict else {
-            // One that is not ready is configured as desired.
-            if finding.finding != FindingKind::NotReady {
-                let one = Found {
-                    field: None,
-                    left: None,
-                    right: None,
-                    why: Some(finding.cause.clone()),
-                };
-                let named = format!("{}/{}", finding.kind.to_lowercase(), finding.name);
-                let object = of(&finding.kind, &finding.name);
-                found.push(one.difference(&named, object, finding.team.as_ref(), content));
-            }
-            continue;
-        };
-        let Ok(FieldPath::Object { kind, name, field }) = FieldPath::parse(&conflict.field) else {
-            continue;
-        };
-        let one = Found {
-            field: Some(field.0.join(".")),
-            left: shown(conflict.desired.as_ref()),
-            right: shown(conflict.live.as_ref()),
-            why: Some(format!("set by `{}`", conflict.owner)),
-        };
-        let named = format!("{kind}/{name}");
-        let object = of(&kind, &name);
-        found.push(one.difference(&named, object, finding.team.as_ref(), content));
-    }
+    let found = report.deviations.iter();
+    let mut found: Vec<_> = found
+        .map(|deviation| difference(deviation, objects, content))
+        .collect();
     found.sort_by(|one, other| one.difference.path.cmp(&other.difference.path));
     found
 }
 
-/// A difference before its lines are known.
-struct Found {
-    field: Option<String>,
-    left: Option<Value>,
-    right: Option<Value>,
-    why: Option<String>,
+fn difference<'a>(
+    deviation: &'a Deviation,
+    objects: &'a [Rendered],
+    content: &Content,
+) -> LiveDifference<'a> {
+    let kind = deviation.kind.to_lowercase();
+    let mut own = objects.iter();
+    let object = own.find(|object| object.kind == kind && object.name == deviation.name);
+    let named = format!("{kind}/{}", deviation.name);
+    let text = deviation.change.as_ref().map(|change| &change.path);
+    let field = match (text, object) {
+        (Some(text), Some(object)) => find(object, text),
+        _ => None,
+    };
+    let path = match (&field, object, text) {
+        (Some(field), Some(object), _) => format!("{named}:{}", object.named(field)),
+        (None, _, Some(text)) => format!("{named}:{text}"),
+        _ => named,
+    };
+    let source = field.clone().or_else(|| nearest_field(object?, text?));
+    let declared = object.and_then(|object| declared(object, source.as_ref(), content));
+    let component = deviation
+        .component
+        .as_ref()
+        .or(object.and_then(|one| one.component.as_ref()));
+    let component = component.and_then(|name| content.components.get(name));
+    let declaration = || content.at(&component?.model.path);
+    let model = declared.map(|declared| declared.path.clone());
+    let lines = declared.or_else(declaration).map(recorded_lines);
+    let lines = lines.unwrap_or_default();
+    let team = lines.first().and_then(|line| line.team.clone());
+    let team = team.or_else(|| deviation.team.clone());
+    let (left, right) = match (&deviation.change, deviation.verdict) {
+        (Some(change), _) => (shown(change.desired.as_ref()), shown(change.live.as_ref())),
+        (None, Verdict::Deleted) => (object.map(|object| object.value.clone()), None),
+        (None, _) => (None, None),
+    };
+    let manager = deviation.evidence.manager.as_ref();
+    let set_by = manager.map(|manager| format!("set by `{manager}`"));
+    LiveDifference {
+        deviation,
+        object,
+        field,
+        model,
+        difference: Difference {
+            path,
+            team: team.or_else(|| component.map(|component| component.model.team.clone())),
+            left: Side { value: left, lines },
+            right: Side {
+                value: right,
+                lines: Vec::new(),
+            },
+            why: deviation.cause.clone().or(set_by),
+        },
+    }
 }
 
-impl Found {
-    fn difference<'a>(
-        self,
-        named: &str,
-        object: Option<&'a Rendered>,
-        team: Option<&String>,
-        content: &Content,
-    ) -> LiveDifference<'a> {
-        let field = match (&self.field, object) {
-            (Some(text), Some(object)) => find(&object.value, text),
-            _ => None,
+/// Finds the declared value that a field follows.
+fn declared<'c>(
+    object: &Rendered,
+    field: Option<&Path>,
+    content: &'c Content,
+) -> Option<&'c DeclaredValue> {
+    let Some(Source::Model(paths)) = object.source(field?) else {
+        return None;
+    };
+    // The path of a whole component only tells who declared it.
+    let mut paths = paths
+        .iter()
+        .filter(|path| path.0.len() > 2)
+        .flat_map(spellings);
+    let decides = |line: &DeclaredLine| line.role != Role::Constraint;
+    paths.find_map(|path| {
+        let below = || {
+            let mut values = content.below(&path);
+            values.find(|value| value.lines.iter().any(decides))
         };
-        let path = match (&field, object, &self.field) {
-            (Some(field), Some(object), _) => format!("{named}:{}", object.named(field)),
-            (None, _, Some(text)) => format!("{named}:{text}"),
-            _ => named.to_owned(),
-        };
-        let lines = object.and_then(|object| {
-            let field = field.clone().unwrap_or_default();
-            let paths = match object.source(&field) {
-                Some(Source::Model(paths)) => paths,
-                _ => Vec::new(),
-            };
-            let mut declared = paths.iter().flat_map(spellings);
-            let at = declared.find_map(|path| content.at(&path));
-            let name = object.component.as_ref()?;
-            let component = || content.at(&content.components.get(name)?.model.path);
-            at.or_else(component)
-        });
-        let lines = lines.map(recorded_lines).unwrap_or_default();
-        let declared = lines.first().and_then(|line| line.team.clone());
-        LiveDifference {
-            object,
-            field,
-            difference: Difference {
-                path,
-                team: declared.or_else(|| team.cloned()),
-                left: Side {
-                    value: self.left,
-                    lines,
-                },
-                right: Side {
-                    value: self.right,
-                    lines: Vec::new(),
-                },
-                why: self.why,
-            },
-        }
-    }
+        content.at(&path).or_else(below)
+    })
+}
+
+/// Finds the deepest field of an object above a path that it does not have.
+fn nearest_field(object: &Rendered, text: &str) -> Option<Path> {
+    let ends = text.rmatch_indices('.').map(|(at, _)| at);
+    ends.into_iter().find_map(|end| find(object, &text[..end]))
 }
 
 fn shown(value: Option<&Value>) -> Option<Value> {
@@ -168,69 +141,6 @@ fn shown(value: Option<&Value>) -> Option<Value> {
     }
 }
 
-/// Finds a field by the names that lead to it, joined by dots. Names may have dots
-/// themselves, as those of labels do.
-fn find(value: &Value, text: &str) -> Option<Path> {
-    let names: Vec<&str> = text.split('.').collect();
-    let mut path = Vec::new();
-    below(value, &names, &mut path).then_some(Path(path))
-}
-
-fn below(value: &Value, names: &[&str], path: &mut Vec<String>) -> bool {
-    if names.is_empty() {
-        return true;
-    }
-    for count in 1..=names.len() {
-        let name = names[..count].join(".");
-        let next = match value {
-            Value::Object(fields) => fields.get(&name).map(|value| (name, value)),
-            Value::Array(items) => {
-                let is_it = |item: &Value| item["name"].as_str() == Some(name.as_str());
-                let at = name.parse().ok().or_else(|| items.iter().position(is_it));
-                at.and_then(|at: usize| Some((at.to_string(), items.get(at)?)))
-            }
-            _ => None,
-        };
-        if let Some((name, next)) = next {
-            path.push(name);
-            if below(next, &names[count..], path) {
-                return true;
-            }
-            path.pop();
-        }
-    }
-    false
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn finds_fields_by_names_with_dots() {
-        let object = json!({
-            "metadata": {"labels": {"app.kubernetes.io/name": "web"}},
-            "spec": {"containers": [{"name": "web", "image": "a"}]},
-        });
-        for (text, path) in [
-            (
-                "metadata.labels.app.kubernetes.io/name",
-                &["metadata", "labels", "app.kubernetes.io/name"][..],
-            ),
-            (
-                "spec.containers.web.image",
-                &["spec", "containers", "0", "image"],
-            ),
-            (
-                "spec.containers.0.image",
-                &["spec", "containers", "0", "image"],
-            ),
-        ] {
-            let path = path.iter().map(|name| (*name).to_owned()).collect();
-            assert_eq!(find(&object, text), Some(Path(path)), "{text}");
-        }
-        assert_eq!(find(&object, "spec.replicas"), None);
-    }
+fn find(object: &Rendered, text: &str) -> Option<Path> {
+    find_field(&object.value, text).map(Path)
 }

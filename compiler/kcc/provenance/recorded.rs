@@ -47,11 +47,16 @@ impl<'a> RecordedCommits<'a> {
 
     /// Returns the commit that introduced a line.
     pub fn commit(&mut self, line: &DeclaredLine) -> Option<Commit> {
-        if !self.files.contains_key(&line.file) {
-            let commits = self.commits(&line.file);
-            self.files.insert(line.file.clone(), commits);
+        self.commit_at(&line.file, line.line)
+    }
+
+    /// Returns the commit that introduced a line of a file.
+    pub fn commit_at(&mut self, file: &str, line: usize) -> Option<Commit> {
+        if !self.files.contains_key(file) {
+            let commits = self.commits(file);
+            self.files.insert(file.to_owned(), commits);
         }
-        self.files[&line.file].as_ref()?.get(&line.line).cloned()
+        self.files[file].as_ref()?.get(&line).cloned()
     }
 
     fn commits(&self, file: &str) -> Option<BTreeMap<usize, Commit>> {

@@ -7,6 +7,7 @@
 
 mod canary;
 mod cases;
+mod drift;
 mod example;
 mod fields;
 mod kills;
@@ -48,6 +49,9 @@ fn main() -> ExitCode {
     let moved = Case::new("a_pulled_image_that_moved_is_reported", |testbed| {
         lock::a_pulled_image_that_moved_is_reported(testbed);
     });
+    let drift = Case::new("changes_by_others_are_found_and_reverted", |testbed| {
+        drift::changes_are_found(testbed);
+    });
     let fields = Case::new("fields_have_an_effect_in_containers", |testbed| {
         fields::fields_have_an_effect_in_containers(testbed);
     });
@@ -55,7 +59,7 @@ fn main() -> ExitCode {
         Testbed::find,
         Some(2),
         shop.chain(examples)
-            .chain([lock, moved, fields])
+            .chain([lock, moved, fields, drift])
             .chain([canary, killed, full])
             .chain(kills)
             .chain(versions::case()),

@@ -8,6 +8,7 @@
 mod canary;
 mod cases;
 mod connections;
+mod drift;
 mod example;
 mod fields;
 mod kills;
@@ -38,6 +39,9 @@ fn main() -> ExitCode {
     let lock = Case::new("a_named_user_runs_by_its_locked_number", |testbed| {
         lock::a_named_user_runs_by_its_locked_number(testbed);
     });
+    let drift = Case::new("changes_by_others_are_found_and_reverted", |testbed| {
+        drift::changes_are_found(testbed);
+    });
     let fields = Case::new("fields_have_an_effect_in_pods", |testbed| {
         fields::fields_have_an_effect_in_pods(testbed);
     });
@@ -53,7 +57,7 @@ fn main() -> ExitCode {
         Testbed::find,
         Some(2),
         shop.chain(examples)
-            .chain([operators, lock, fields])
+            .chain([operators, lock, fields, drift])
             .chain([canary, killed.alone()])
             .chain(kills),
     )

@@ -11,7 +11,7 @@ use crate::{
     args::{LockArgs, ScopeArgs, duration, revision},
     commands::{
         CommandResult,
-        rollback::{Recorded, apply_recorded},
+        rollback::{AppliedAgain, apply_recorded},
     },
     context::Context,
     pipeline,
@@ -77,7 +77,7 @@ impl Restore {
             compiled,
             options,
             &revision,
-            &Recorded {
+            &AppliedAgain {
                 question: format!("restore {scope} to revision {number} of `{archive}`?"),
                 done: format!("restored revision {number} of"),
                 yes: self.yes,

@@ -165,6 +165,9 @@ impl ExampleCopy {
         let second = self.apply();
         assert_eq!(second["mutatingCalls"], 0, "{second:#}");
         assert_eq!(second["planned"], 0, "{second:#}");
+        let drift = ["drift", "--target", self.target, "--settle", "0s"];
+        let drift = self.run(&[&drift[..], &["--exit-code"]].concat());
+        assert_eq!(drift.code, Some(0), "{drift:#?}");
     }
 
     /// Saves the copy of a failed case below the directory in `KCC_E2E_ARTIFACTS`,

@@ -79,6 +79,11 @@ impl Testbed {
         self.up();
     }
 
+    /// Returns the audit log of the API server, which not every test bed writes.
+    pub fn audit_log(&self) -> PathBuf {
+        self.directory.join("logs/audit.log")
+    }
+
     /// Returns the path of the kubeconfig.
     pub fn kubeconfig(&self) -> String {
         self.directory.join("kubeconfig").display().to_string()

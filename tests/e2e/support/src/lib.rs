@@ -21,6 +21,7 @@ pub mod archive;
 pub mod canary;
 pub mod desired;
 pub mod docker;
+pub mod drift;
 mod example;
 pub mod history;
 mod host_directory;

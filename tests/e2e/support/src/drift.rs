@@ -1,0 +1,98 @@
+//! Changes of a live system by other tools, and the lines that `kcc drift` has to give for
+//! each: the same on both engines.
+
+use std::fmt::Write;
+
+use kcc_test_support::CommandOutput;
+use serde_json::Value;
+
+use crate::ExampleCopy;
+
+/// A change by another tool.
+pub struct Change {
+    /// Its description.
+    pub name: &'static str,
+    /// The commands of the engine's own tool, words separated by spaces.
+    pub commands: &'static [&'static str],
+    /// The expected lines, in any order: verdict, path, applied and live value, grade of the
+    /// evidence, line and team.
+    pub lines: &'static [&'static str],
+    /// The commands that undo what `--revert` leaves alone.
+    pub undo: &'static [&'static str],
+}
+
+/// The fragment of the system that is changed.
+pub const FRAGMENT: &str = include_str!("drift/fragment.cue");
+
+/// Makes each change, checks what is reported, reverts it, and checks that nothing is left.
+/// `options` are added to `kcc drift`, and `tool` runs a command of the engine's tool.
+pub fn changes_are_found_and_reverted(
+    copy: &ExampleCopy,
+    changes: &[Change],
+    options: &[&str],
+    tool: impl Fn(&str),
+    named: impl Fn(&str) -> String,
+) {
+    let target = copy.target();
+    let look = |format: &str| {
+        let args = ["drift", "--target", target, "--settle", "0s", "--exit-code"];
+        copy.run(&[&args[..], &["--format", format], options].concat())
+    };
+    let mut failures = String::new();
+    for change in changes {
+        change.commands.iter().for_each(|command| tool(command));
+        let ran = look("json");
+        let mut found = lines(&ran);
+        found.sort();
+        let mut expected: Vec<_> = change.lines.iter().map(|line| named(line)).collect();
+        expected.sort();
+        let code = Some(i32::from(!expected.is_empty()));
+        if found != expected || ran.code != code {
+            let _ = writeln!(
+                failures,
+                "{}: {found:#?}, expected {expected:#?}",
+                change.name
+            );
+        }
+        change.undo.iter().for_each(|command| tool(command));
+        let revert = [
+            "drift", "--target", target, "--settle", "0s", "--revert", "--yes",
+        ];
+        let reverted = copy.run(&revert);
+        let left = look("json");
+        if reverted.code != Some(0) || left.code != Some(0) {
+            let _ = writeln!(failures, "{}: {reverted:#?} {left:#?}", change.name);
+        }
+    }
+    assert!(failures.is_empty(), "{failures}");
+}
+
+/// Formats the differences that count as drift.
+fn lines(ran: &CommandOutput) -> Vec<String> {
+    let document: Value = serde_json::from_str(&ran.out).unwrap_or_default();
+    let all = document["deviations"].as_array().cloned();
+    let all = all.unwrap_or_else(|| panic!("{ran:#?}")).into_iter();
+    let drift = all.filter(|found| found["drift"] == true);
+    drift
+        .map(|found| {
+            let text = |name: &str| found[name].as_str().unwrap_or("-").to_owned();
+            let value = |name: &str| found.get(name).map_or("***".to_owned(), Value::to_string);
+            let values = match (found.get("desired"), found.get("live")) {
+                (None, None) => String::new(),
+                _ => format!(" {} → {}", value("desired"), value("live")),
+            };
+            let line = &found["lines"][0];
+            let place = match line["line"].as_u64() {
+                Some(number) => format!("{}:{number}", line["file"].as_str().unwrap_or_default()),
+                None => "-".to_owned(),
+            };
+            format!(
+                "{} {}{values}, {}, {place}, {}",
+                text("verdict"),
+                text("path"),
+                found["evidence"]["grade"].as_str().unwrap_or_default(),
+                text("team")
+            )
+        })
+        .collect()
+}
