@@ -207,6 +207,10 @@ impl FragmentRecord {
 }
 
 impl RevisionSource for FragmentRecord {
+    fn fragments(&self) -> Fragments {
+        Self::fragments(self)
+    }
+
     fn content(&self) -> Content {
         let target = self.target();
         let (shared, mut parts) = self.lowered.split();

@@ -33,6 +33,8 @@ pub(crate) struct RecordWriter<'a> {
     pub(crate) removes: bool,
     /// True if only some components of the target are worked on.
     pub(crate) partial: bool,
+    /// True if the revision in force has other objects than the desired ones.
+    pub(crate) outdated: bool,
     pub(crate) options: &'a Options,
     /// The generated secrets that have a value, and those whose values are lost.
     pub(crate) generated: &'a GeneratedSecrets,
@@ -41,6 +43,10 @@ pub(crate) struct RecordWriter<'a> {
 
 impl RecordStore for RecordWriter<'_> {
     type Observed = Observed;
+
+    fn is_outdated(&self) -> bool {
+        self.outdated
+    }
 
     fn is_interrupted(&self) -> bool {
         self.records.intent.is_some()

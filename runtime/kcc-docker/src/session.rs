@@ -139,7 +139,8 @@ pub async fn apply(
     let part = options.request.part_of(desired, &session.started(&records));
     let session = session.of(&part)?;
     let available = session.available_secrets().await;
-    let idle = if session.is_closed(&records) {
+    let outdated = session.record.is_outdated(desired, options).await?;
+    let idle = if session.is_closed(&records) && !outdated {
         let (plan, seen) = session.prepare(&records, &available).await?;
         let idle = plan.is_empty() && session.record.is_at_rest(records.epoch).await?;
         idle.then_some((plan, seen))
@@ -153,7 +154,7 @@ pub async fn apply(
         session.record_reasons(&records, &report, options).await?;
         report
     } else {
-        let task = session.change(&available, reporter, cancel);
+        let task = session.change(&available, outdated, reporter, cancel);
         let noun = options.request.noun();
         // Boxed, because it would be moved, and it is large.
         let task = Box::pin(task);
@@ -569,6 +570,7 @@ impl<'a> Session<'a> {
     async fn change(
         &self,
         available: &(Secrets, Vec<MissingSecret>),
+        outdated: bool,
         reporter: &dyn Reporter,
         cancel: &Cancel,
     ) -> Result<ApplyReport, Error> {
@@ -579,6 +581,7 @@ impl<'a> Session<'a> {
             .generate_secrets(&plan, seen.secrets, &mut seen.generated)
             .await?;
         let mut writer = self.record_writer(&records, &seen.generated);
+        writer.outdated = outdated;
         let driver = self.driver(secrets);
         kcc_plan::perform(
             &plan,
@@ -716,6 +719,7 @@ impl<'a> Session<'a> {
             unapplied: records.unapplied(),
             removes: false,
             partial: self.options.request.components().is_some(),
+            outdated: false,
             options: self.options,
             generated,
             lost_secrets: BTreeSet::new(),

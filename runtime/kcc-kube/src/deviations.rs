@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use kcc_lower::kubernetes::{KubernetesDesired, Object};
 use kcc_plan::{
     Action, Conflict, Deviation, Evidence, FIELD_MANAGER, FieldChange, Finding, FindingKind, Grade,
@@ -36,6 +37,8 @@ const FIRST_WRITE: &str = "the time is that of the object's creation";
 pub(crate) struct Surroundings<'a> {
     pub(crate) records: &'a Records,
     pub(crate) live: &'a Live,
+    /// The time of the last apply.
+    pub(crate) applied: Option<Timestamp>,
     /// The secrets whose values could not be compared.
     pub(crate) missing: &'a [MissingSecret],
 }
@@ -184,9 +187,14 @@ impl Found<'_> {
         };
         let found = match (&finding.conflict, finding.finding) {
             (Some(conflict), kind) => {
+                let evidence = declared(conflict);
+                // What was there at the last apply is what that left.
+                let applied = self.surroundings.applied;
+                let later =
+                    applied.is_some_and(|applied| evidence.at.is_none_or(|at| at > applied));
                 let verdict = match kind {
                     _ if is_scaled(conflict) => Verdict::Scaled,
-                    FindingKind::Yielded => Verdict::Yielded,
+                    FindingKind::Yielded if !later => Verdict::Yielded,
                     _ => Verdict::Edited,
                 };
                 Deviation {
@@ -197,7 +205,7 @@ impl Found<'_> {
                     }),
                     cause: None,
                     take: Some(conflict.field.clone()),
-                    evidence: declared(conflict),
+                    evidence,
                     ..whole(verdict)
                 }
             }

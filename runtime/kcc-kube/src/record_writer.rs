@@ -15,6 +15,16 @@ use crate::{
     store::KubeStore,
 };
 
+/// The work that a plan does.
+#[derive(Clone, Copy)]
+pub(crate) enum Work {
+    /// It brings the target to its desired state; `outdated` says that the revision in
+    /// force has another one.
+    Apply { outdated: bool },
+    /// It takes the target down.
+    Removal,
+}
+
 /// The records of a scope while a plan is performed.
 pub(crate) struct RecordWriter<'a> {
     pub(crate) client: &'a Client,
@@ -23,8 +33,7 @@ pub(crate) struct RecordWriter<'a> {
     pub(crate) kube: &'a KubernetesDesired,
     pub(crate) record: &'a Record<KubeStore>,
     pub(crate) records: Records,
-    /// True if the target is taken down, which brings nothing to its desired state.
-    pub(crate) removes: bool,
+    pub(crate) work: Work,
     /// True if only some components of the target are worked on.
     pub(crate) partial: bool,
     pub(crate) options: &'a Options,
@@ -34,8 +43,18 @@ pub(crate) struct RecordWriter<'a> {
     pub(crate) addresses: BTreeMap<Name, Reached>,
 }
 
+impl RecordWriter<'_> {
+    fn removes(&self) -> bool {
+        matches!(self.work, Work::Removal)
+    }
+}
+
 impl RecordStore for RecordWriter<'_> {
     type Observed = Observed;
+
+    fn is_outdated(&self) -> bool {
+        matches!(self.work, Work::Apply { outdated: true })
+    }
 
     fn is_interrupted(&self) -> bool {
         self.records.intent.is_some()
@@ -43,16 +62,17 @@ impl RecordStore for RecordWriter<'_> {
 
     async fn begin(&mut self, intent: &Intent) -> Result<(), Error> {
         self.begun = true;
-        let change = Change::of(self.scope, self.options, self.removes);
+        let change = Change::of(self.scope, self.options, self.removes());
         // Boxed, because it would be moved, and it is large.
         Box::pin(self.record.begin(intent, change)).await
     }
 
     fn ended(&mut self, report: &ApplyReport) -> bool {
         self.record.report(report);
+        let removes = self.removes();
         let unapplied = &mut self.records.inventory.unapplied;
         let before = unapplied.clone();
-        if !self.removes || report.is_complete() {
+        if !removes || report.is_complete() {
             unapplied.update(report, self.partial);
         }
         *unapplied != before

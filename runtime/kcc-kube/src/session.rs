@@ -39,7 +39,7 @@ use crate::{
     payload::Payload,
     permissions,
     reconcile::{compare, is_workload, reconcile, tear_down},
-    record_writer::RecordWriter,
+    record_writer::{RecordWriter, Work},
     records::Records,
     recovery::{self, Recoverable},
     secrets,
@@ -94,6 +94,7 @@ pub async fn drift(
     let surroundings = Surroundings {
         records: &records,
         live: &live,
+        applied: drift.evidence_since,
         missing: &missing,
     };
     let mut deviations = deviations(session.kube, &observed, &plan, &surroundings);
@@ -153,7 +154,8 @@ pub async fn apply(
     let seen = session.permitted(session.observe(&records, None)).await?;
     let plan = reconcile(desired, session.kube, &seen, options)?;
     options.check_planned(&plan, |_| false)?;
-    let idle = plan.is_empty() && records.intent.is_none();
+    let outdated = session.record.is_outdated(desired, options).await?;
+    let idle = plan.is_empty() && records.intent.is_none() && !outdated;
     if idle && session.record.is_at_rest(records.epoch).await? {
         // Write nothing, not even a lock, unless the apply fails or an earlier one did.
         let mut report = execute(&plan, &session.driver(), reporter, cancel).await;
@@ -173,7 +175,14 @@ pub async fn apply(
         let has_run = |operation: &Operation| session.is_own_namespace(operation);
         options.check_planned(&plan, has_run)?;
         session
-            .perform(&plan, records, false, &observed, reporter, cancel)
+            .perform(
+                &plan,
+                records,
+                Work::Apply { outdated },
+                &observed,
+                reporter,
+                cancel,
+            )
             .await
     };
     // Boxed, because it would be moved, and it is large.
@@ -325,7 +334,7 @@ pub async fn down(
         let records = session.take_over().await?;
         let (plan, observed) = session.tear_down(&records, &kcc_plan::Silent).await?;
         session
-            .perform(&plan, records, true, &observed, reporter, cancel)
+            .perform(&plan, records, Work::Removal, &observed, reporter, cancel)
             .await
     };
     let noun = options.request.removal_noun();
@@ -704,7 +713,7 @@ impl<'a> Session<'a> {
         &self,
         plan: &Plan<Payload>,
         records: Records,
-        removes: bool,
+        work: Work,
         observed: &Observed,
         reporter: &dyn Reporter,
         cancel: &Cancel,
@@ -716,7 +725,7 @@ impl<'a> Session<'a> {
             kube: self.kube,
             record: &self.record,
             records,
-            removes,
+            work,
             partial: self.options.request.components().is_some(),
             options: self.options,
             begun: false,

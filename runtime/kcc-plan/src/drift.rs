@@ -77,7 +77,8 @@ pub enum Verdict {
     Unknown,
     /// An autoscaler set the number of replicas; not drift.
     Scaled,
-    /// Another field manager owns a value for which kcc only has a default; not drift.
+    /// Another field manager had set a value for which kcc only has a default before the
+    /// last apply, which left it; not drift.
     Yielded,
 }
 

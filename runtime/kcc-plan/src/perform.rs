@@ -23,6 +23,12 @@ pub trait RecordStore {
     /// Stores an intent.
     fn begin(&mut self, intent: &Intent) -> impl Future<Output = Result<(), Error>>;
 
+    /// Returns true if the record has to be written although nothing changes, because the
+    /// revision in force has other objects than the desired ones.
+    fn is_outdated(&self) -> bool {
+        false
+    }
+
     /// Reads the engine's state.
     fn observe(&self) -> impl Future<Output = Result<Self::Observed, Error>>;
 
@@ -55,7 +61,7 @@ pub async fn perform<D: Driver, R: RecordStore>(
         // replaces the one that names them.
         records.end(observed, &BTreeSet::new()).await?;
     }
-    if plan.is_empty() {
+    if plan.is_empty() && !records.is_outdated() {
         let report = execute(plan, driver, reporter, cancel).await;
         if records.ended(&report) {
             records.end(observed, &BTreeSet::new()).await?;

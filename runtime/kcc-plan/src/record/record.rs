@@ -17,6 +17,7 @@ use std::{
 use jiff::Timestamp;
 use kcc_diag::Code;
 use kcc_lock::Digest;
+use kcc_lower::{Desired, EngineDesired};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
     sync::Mutex,
@@ -30,8 +31,8 @@ use super::{
     holder::Holder,
 };
 use crate::{
-    ApplyReport, ArtifactStore, Blob, Cancel, Error, Event, Intent, Options, Reporter, Scope,
-    Silent, Store, StoredHead, Swap, Version,
+    ApplyReport, ArtifactStore, Blob, Cancel, Error, Event, Intent, Options, Reporter, Request,
+    Scope, Silent, Store, StoredHead, Swap, Version,
     archive::{Added, Archive},
     fail_points,
     revision::{
@@ -445,6 +446,34 @@ impl<S: Store> Record<S> {
             runs: self.holder(head).await?.is_some(),
             now: self.store.now().await?,
         })
+    }
+
+    /// Returns true if the revision in force has other objects than the desired ones. The
+    /// engine may have them all the same: somebody else made the change that the fragments
+    /// declare by now. Without a revision there is nothing to be outdated.
+    pub async fn is_outdated(&self, desired: &Desired, options: &Options) -> Result<bool, Error> {
+        let source = options.revisions.as_ref();
+        // Work on some components leaves the others as they are.
+        let Some(source) = source.filter(|_| options.request == Request::Apply) else {
+            return Ok(false);
+        };
+        let history = self.history().await?.history;
+        let Some(manifest) = history.last().and_then(|entry| entry.manifest()) else {
+            return Ok(false);
+        };
+        let fragments = revision::fragments_of(&self.store, manifest).await?;
+        if fragments == source.fragments() {
+            return Ok(false);
+        }
+        let revision = Revision::load(&self.store, manifest).await?;
+        let mut recorded = revision.content.lowered(&revision.manifest.scope).desired;
+        if let (EngineDesired::Kubernetes(recorded), EngineDesired::Kubernetes(here)) =
+            (&mut recorded.engine, &desired.engine)
+        {
+            // Whoever applied it may have another name for the cluster.
+            recorded.context.clone_from(&here.context);
+        }
+        Ok(recorded != *desired)
     }
 
     /// Reads the revision that a user names, and the one before it if that is retained.

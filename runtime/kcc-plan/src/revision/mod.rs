@@ -37,7 +37,7 @@ pub use manifest::{ContentHash, Fragments, Manifest, Repository};
 pub use read::{FoundRevision, Revision, load_outcome};
 
 pub(crate) use prepare::Preparation;
-pub(crate) use read::hash_of;
+pub(crate) use read::{fragments_of, hash_of};
 pub(crate) use rebuild::rebuild;
 pub(crate) use write::write;
 pub use write::{Change, NewRevision};
@@ -47,6 +47,11 @@ pub use write::{Change, NewRevision};
 pub trait RevisionSource: Send + Sync {
     /// Returns the desired state with its provenance.
     fn content(&self) -> Content;
+
+    /// Returns the digest of each fragment, by its path.
+    fn fragments(&self) -> Fragments {
+        self.content().fragments
+    }
 
     /// Returns the revision whose content it is, if that is applied again.
     fn rolls_back_to(&self) -> Option<u64> {

@@ -9,7 +9,7 @@ use kcc_lock::Digest;
 use kcc_lower::Lowered;
 
 use super::{
-    Content, ContentHash, Entry, HistoryNow, RecordedOutcome,
+    Content, ContentHash, Entry, Fragments, HistoryNow, RecordedOutcome,
     header::{self, Kind},
     history::Result as EntryResult,
     manifest::{Base, Manifest},
@@ -105,6 +105,16 @@ pub(crate) async fn hash_of<S: BlobSource>(
     let base: Base = load(store, &manifest.base, Kind::Base, manifest.number).await?;
     let mut components = manifest.components(&base);
     Ok(components.remove(component).map(|located| located.hash))
+}
+
+/// Returns the digests of the fragments of a revision.
+pub(crate) async fn fragments_of<S: BlobSource>(
+    store: &S,
+    manifest: &Digest,
+) -> Result<Fragments, Error> {
+    let manifest = load_manifest(store, manifest).await?;
+    let base: Base = load(store, &manifest.base, Kind::Base, manifest.number).await?;
+    Ok(manifest.fragments(&base))
 }
 
 /// Reads a manifest.

@@ -4,6 +4,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use jiff::Timestamp;
 use kcc_plan::{Deviation, Grade, MissingSecret, Origin, Origins, Scope, Verdict};
 
 use super::*;
@@ -26,6 +27,7 @@ struct World {
     records: Records,
     live: Live,
     missing: Vec<MissingSecret>,
+    applied: Option<Timestamp>,
 }
 
 /// Fragments set everything but the grace period.
@@ -111,6 +113,7 @@ impl World {
             records: Records::default(),
             live: Live::default(),
             missing: Vec::new(),
+            applied: Some("2026-03-01T09:00:00Z".parse().unwrap()),
         };
         world.observed.objects.values_mut().for_each(|existing| {
             existing.live["metadata"]["managedFields"] =
@@ -210,6 +213,7 @@ impl World {
             records: &self.records,
             live: &self.live,
             missing: &self.missing,
+            applied: self.applied,
         };
         deviations(&self.kube, &self.observed, &plan, &surroundings)
     }
@@ -279,8 +283,20 @@ const CHANGES: &[(&str, Change, &[&str])] = &[
         ],
     ),
     (
-        "another value of what kcc only has a default for",
+        "another value of a default since the last apply",
         |world| {
+            let grace = ".spec.template.spec.terminationGracePeriodSeconds";
+            world.own(WEB, "kubectl-edit", grace, &json!(5));
+        },
+        &[
+            "edited Deployment/web spec.template.spec.terminationGracePeriodSeconds: \
+           5 → 30, self-declared kubectl-edit",
+        ],
+    ),
+    (
+        "another value of a default that the last apply left",
+        |world| {
+            world.applied = Some("2026-03-01T10:00:00Z".parse().unwrap());
             let grace = ".spec.template.spec.terminationGracePeriodSeconds";
             world.own(WEB, "kubectl-edit", grace, &json!(5));
         },
