@@ -289,6 +289,49 @@ pub fn compile_scope(
     compile_instance(context, dir, &scope.target, scope.instance.as_deref())
 }
 
+/// Compiles a target with other texts of some files, which are not on the disk yet, and
+/// checks all targets with them.
+pub fn compile_edited(
+    context: &Context,
+    scope: &args::ScopeArgs,
+    texts: &BTreeMap<String, String>,
+) -> Result<Compiled, Failure> {
+    let settings = &context.settings;
+    let mut loaded = load(settings, None)?;
+    for file in &mut loaded.sources.cue_files {
+        if let Some(text) = texts.get(&file.name) {
+            file.text.clone_from(text);
+        }
+    }
+    let all = Targets::of(&[]);
+    let evaluated = evaluate(&loaded, settings, &all, false)?;
+    let system = examine(&loaded, evaluated, settings, &all)?;
+    let targets = system.model.targets.keys();
+    let lowered = targets.map(|target| system.lower(target, None));
+    let errors: Vec<_> = lowered.filter_map(Result::err).collect();
+    if !errors.is_empty() {
+        let diagnosis = system.diagnosis(errors.into_iter().flatten());
+        return Err(Failure::Configuration(diagnosis));
+    }
+    self::lowered(context, system, &scope.target, scope.instance.as_deref())
+}
+
+/// Formats texts of a file; one with a syntax error has no formatted text.
+pub fn formatted<const N: usize>(
+    context: &Context,
+    name: &str,
+    texts: [&str; N],
+) -> Result<[Option<String>; N], Failure> {
+    let evaluator = Evaluator::new()?;
+    let mut formatted = [const { None }; N];
+    for (text, result) in texts.into_iter().zip(&mut formatted) {
+        let sources = [kcc_cue::Fragment { name, text }];
+        let mut done = kcc_cue::format(&evaluator, &sources, context.settings.limits)?;
+        *result = done.texts.pop().flatten();
+    }
+    Ok(formatted)
+}
+
 /// Finds the scope of a target, and the engine that it is on, without asking whether the
 /// fragments are right: what was applied before does not depend on them. The desired
 /// state has no component.

@@ -204,6 +204,7 @@ codes! {
     DriftUnfinished = Drift "kcc::drift::unfinished" "drift/unfinished.md";
     DriftAdded = Drift "kcc::drift::added" "drift/added.md";
     DriftUnknown = Drift "kcc::drift::unknown" "drift/unknown.md";
+    DriftNotAdoptable = Drift "kcc::drift::not-adoptable" "drift/not-adoptable.md";
     StateUnrecorded = State "kcc::state::unrecorded" "state/unrecorded.md";
     StateDamaged = State "kcc::state::damaged" "state/damaged.md";
     StateNewer = State "kcc::state::newer" "state/newer.md";

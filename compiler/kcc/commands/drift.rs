@@ -2,6 +2,9 @@
 //! each difference with the line and team behind the recorded value, and the evidence of
 //! who changed it.
 
+mod adopt;
+mod recorded;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write,
@@ -12,45 +15,40 @@ use std::{
 };
 
 use clap::Args;
-use jiff::Timestamp;
-use kcc_diag::{Code, Diagnostic, Diagnostics, Files, Format, Span, nearest, plain};
+use kcc_diag::{Code, Diagnostic, Diagnostics, Format, nearest, plain};
 use kcc_model::{Millis, Name};
 use kcc_plan::{
-    DriftOptions, DriftReport, Evidence, Grade, Options, Prune, Request, Scope, Verdict,
-    revision::{Content, ContentHash, FoundRevision, RevisionId, Time},
+    DriftOptions, DriftReport, Evidence, Grade, Request, Scope, Verdict, revision::Content,
 };
 use kcc_tree::{Engine, Path};
 use serde::Serialize;
 use serde_json::Value;
 
+use self::recorded::{RECORD, Recorded, component, span};
 use super::{
     CommandResult, json,
-    rollback::{AppliedAgain, apply_recorded, lowered_here},
+    rollback::{AppliedAgain, apply_recorded},
 };
 use crate::{
     args::{LockArgs, ScopeArgs, duration},
-    compiled::Compiled,
     context::Context,
     exit::Exit,
     failure::{Diagnosis, Failure},
-    pipeline,
     printer::Stdout,
-    provenance::{
-        FieldPath, Line, LiveDifference, RecordedCommits, RecordedOrigins, RolledBack,
-        live_differences,
-    },
-    runtime,
+    provenance::{FieldPath, Line, LiveDifference, RecordedCommits, RolledBack, live_differences},
 };
 
-/// The source of evidence from kcc's own record.
-const RECORD: &str = "kcc's record";
 /// The message of a revision that reverts drift, unless another one is given.
 const REVERT: &str = "revert drift";
 
 /// Show what runs differently from what was applied, and who changed it
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag, and clap excludes the combinations that make no sense"
+)]
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  kcc drift --target prod\n  kcc drift web --target prod --exit-code     exit 1 if there is drift\n  kcc drift deployment/web:spec.replicas --target prod\n  kcc drift --target prod --audit audit.log --format json | jq '.deviations[].evidence'\n  kcc drift web --target prod --revert        undo it, plan first"
+    after_help = "Examples:\n  kcc drift --target prod\n  kcc drift web --target prod --exit-code     exit 1 if there is drift\n  kcc drift deployment/web:spec.replicas --target prod\n  kcc drift --target prod --audit audit.log --format json | jq '.deviations[].evidence'\n  kcc drift web --target prod --revert        undo it, plan first\n  kcc drift services.web.replicas --target prod --adopt"
 )]
 pub struct Drift {
     /// Components, by name, or paths in the model or in objects [default: everything]
@@ -69,11 +67,14 @@ pub struct Drift {
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10s")]
     pub settle: Millis,
     /// Exit with status 1 if there is drift
-    #[arg(long, conflicts_with = "revert")]
+    #[arg(long, conflicts_with_all = ["revert", "adopt"])]
     pub exit_code: bool,
     /// Apply the recorded objects again where they differ, plan first
     #[arg(long)]
     pub revert: bool,
+    /// Write the live values into the fragments of the teams that own them
+    #[arg(long, conflicts_with = "revert")]
+    pub adopt: bool,
     /// Describe the reason in the target's history
     #[arg(short, long, value_name = "TEXT", requires = "revert")]
     pub message: Option<String>,
@@ -160,8 +161,11 @@ impl Drift {
         let mut differences = live_differences(&report, &objects, declared);
         self.filter(declared, &mut differences)?;
         annotate(&recorded, &mut differences);
-        if !self.revert || context.settings.format == Format::Text {
+        if !(self.revert || self.adopt) || context.settings.format == Format::Text {
             self.print(context, &recorded, &report, &differences);
+        }
+        if self.adopt {
+            return adopt::adopt(context, &self.scope, &recorded, &differences);
         }
         if self.revert {
             let reversal = Reversal::of(&differences)?;
@@ -399,86 +403,7 @@ impl Selection {
     }
 }
 
-/// The revision in force, with its objects.
-pub(super) struct Recorded {
-    pub(super) compiled: Compiled,
-    pub(super) found: FoundRevision,
-    pub(super) options: Options,
-}
-
 impl Recorded {
-    pub(super) fn read(context: &Context, scope: &ScopeArgs) -> Result<Self, Failure> {
-        let compiled = pipeline::locate(context, scope)?;
-        let mut options = runtime::options(context, &compiled);
-        let newest = RevisionId::At(Time::Ago(Duration::ZERO));
-        let found = runtime::revision(&compiled, &options, newest)?;
-        let lowered = lowered_here(&compiled, &found.revision);
-        let revision = Arc::new(found.revision.clone());
-        options.origins = Some(Arc::new(RecordedOrigins::new(revision, &lowered)));
-        options.recorded = true;
-        options.prune = Prune::None;
-        Ok(Self {
-            compiled: compiled.with(Arc::new(lowered)),
-            found,
-            options,
-        })
-    }
-
-    /// Returns the time since which the live objects may differ from the recorded ones.
-    fn since(&self) -> Timestamp {
-        let entry = &self.found.entry;
-        entry.ended.unwrap_or(entry.started).engine
-    }
-
-    /// Compares, and compares again after a moment if something differs that may still be
-    /// changing: a rollout, a restart, a controller that is about to act. Only what differs
-    /// both times is reported, as it is the second time.
-    fn report(
-        &self,
-        drift: &DriftOptions,
-        settle: Duration,
-        context: &Context,
-    ) -> Result<DriftReport, Failure> {
-        let first = runtime::drift(&self.compiled, &self.options, drift)?;
-        let is_young = first.deviations.iter().any(|found| {
-            let age = found.evidence.at.map(|at| first.now.duration_since(at));
-            let age = age.and_then(|age| Duration::try_from(age).ok());
-            found.verdict.is_drift() && age.is_none_or(|age| age < settle)
-        });
-        let mut report = first;
-        if is_young && !settle.is_zero() {
-            context.printer.detail(&format!(
-                "looking again in {} s at what may still be changing",
-                settle.as_secs_f32()
-            ));
-            std::thread::sleep(settle);
-            let mut second = runtime::drift(&self.compiled, &self.options, drift)?;
-            let before = report.deviations;
-            let both = |found: &kcc_plan::Deviation| before.iter().any(|one| one.is_same(found));
-            second.deviations.retain(both);
-            report = second;
-        }
-        self.add_own_evidence(&mut report);
-        Ok(report)
-    }
-
-    /// Adds what the record itself proves: the apply that did not finish.
-    fn add_own_evidence(&self, report: &mut DriftReport) {
-        let entry = &self.found.entry;
-        for deviation in &mut report.deviations {
-            if deviation.verdict == Verdict::Unfinished {
-                deviation.evidence = Evidence {
-                    grade: Grade::Proved,
-                    source: Some(RECORD),
-                    action: Some(format!("apply of revision {}", entry.number)),
-                    user: Some(entry.who.short()),
-                    at: Some(entry.started.engine),
-                    ..Evidence::default()
-                };
-            }
-        }
-    }
-
     /// Returns the differences as diagnostics at the lines behind the recorded values.
     fn diagnosis(&self, target: &str, differences: &[LiveDifference<'_>]) -> Diagnosis {
         let tree = &self.compiled.tree;
@@ -507,25 +432,6 @@ impl Recorded {
     }
 }
 
-/// Returns the place of a recorded line in a file that is as it was recorded.
-fn span(files: &Files, line: &Line, content: &Content) -> Option<Span> {
-    let id = files.find(&line.file)?;
-    let text = files.get(id)?.text();
-    if content.fragments.get(&line.file) != Some(&ContentHash::of(text.as_bytes())) {
-        return None;
-    }
-    let above = text.split_inclusive('\n').take(line.line.checked_sub(1)?);
-    let above: usize = above.map(str::len).sum();
-    let own = text[above..].lines().next()?;
-    let before = own.chars().take(line.column.checked_sub(1)?);
-    let start = above + before.map(char::len_utf8).sum::<usize>();
-    Some(Span {
-        file: id,
-        start: u32::try_from(start).ok()?,
-        end: u32::try_from(above + own.len()).ok()?,
-    })
-}
-
 /// Adds the commits of the lines.
 fn annotate(recorded: &Recorded, differences: &mut [LiveDifference<'_>]) {
     let root = recorded.compiled.root.path();
@@ -534,11 +440,6 @@ fn annotate(recorded: &Recorded, differences: &mut [LiveDifference<'_>]) {
     for line in lines.flat_map(|found| &mut found.difference.left.lines) {
         line.commit = commits.commit_at(&line.file, line.line).map(Some);
     }
-}
-
-fn component<'a>(found: &'a LiveDifference<'_>) -> Option<&'a str> {
-    let own = found.deviation.component.as_deref();
-    own.or_else(|| found.object?.component.as_deref())
 }
 
 /// Describes a difference in one line.

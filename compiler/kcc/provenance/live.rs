@@ -28,6 +28,8 @@ pub struct LiveDifference<'a> {
     pub field: Option<Path>,
     /// The path in the model, if a fragment declares a value there.
     pub model: Option<Path>,
+    /// The path in the model that the field follows, declared or not.
+    pub source: Option<Path>,
     /// The two sides: the desired one on the left, the live one on the right.
     pub difference: Difference,
 }
@@ -90,6 +92,7 @@ fn difference<'a>(
         object,
         field,
         model,
+        source: source.and_then(|field| followed(object?, &field)),
         difference: Difference {
             path,
             team: team.or_else(|| component.map(|component| component.model.team.clone())),
@@ -125,6 +128,14 @@ fn declared<'c>(
         };
         content.at(&path).or_else(below)
     })
+}
+
+/// Returns the path in the model that a field follows first.
+fn followed(object: &Rendered, field: &Path) -> Option<Path> {
+    let Some(Source::Model(paths)) = object.source(field) else {
+        return None;
+    };
+    paths.into_iter().find(|path| path.0.len() > 2)
 }
 
 /// Finds the deepest field of an object above a path that it does not have.

@@ -32,4 +32,5 @@ pub use line::{Effect, Line, LineKind};
 pub use live::{LiveDifference, live_differences};
 pub use object::{Field, FieldBlame, UNKNOWN_SOURCE, blame_object, unknown_object_in};
 pub use recorded::{RecordedCommits, RecordedOrigins, Restored, RolledBack};
+pub use spelling::spellings;
 pub use value::{ValueBlame, blame_value};

@@ -51,7 +51,7 @@ fn collect(above: &[String], definition: &Definition, pairs: &mut Vec<Pair>) {
 }
 
 /// Returns all spellings of a path, the path itself first.
-pub(super) fn spellings(path: &Path) -> Vec<Path> {
+pub fn spellings(path: &Path) -> Vec<Path> {
     let mut all = vec![path.clone()];
     let Some((component, below)) = path.0.split_at_checked(2) else {
         return all;

@@ -252,7 +252,7 @@ impl Found<'_> {
                     }
                     _ => continue,
                 },
-                FindingKind::Conflict | FindingKind::Yielded => continue,
+                FindingKind::Conflict | FindingKind::Yielded | FindingKind::Remains => continue,
             };
             let named = (kind_of(&finding.kind), finding.name.as_str());
             if verdict == Verdict::Added && self.replaced.contains(&named) {

@@ -321,7 +321,7 @@ impl Found<'_> {
                 _ if existing.reference.kind == NAMESPACE => continue,
                 Ownership::Unrecorded => "created by kcc, but not in its record",
                 Ownership::Labelled => "carries kcc's labels, but kcc never wrote it",
-                Ownership::Owned | Ownership::Unmanaged => continue,
+                Ownership::Owned | Ownership::Former | Ownership::Unmanaged => continue,
             };
             if self.is_used_data(existing) {
                 continue;

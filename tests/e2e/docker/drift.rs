@@ -6,7 +6,7 @@ use std::{fs, sync::Arc};
 use kcc_test_engines::{
     Host as _, SHELL, System,
     docker::Testbed,
-    drift::{Change, FRAGMENT, changes_are_found_and_reverted},
+    drift::{Change, FRAGMENT, changes_are_found_and_reverted, live_values_are_adopted},
 };
 
 const CHANGES: &[Change] = &[
@@ -165,6 +165,10 @@ pub(crate) fn changes_are_found(testbed: Arc<Testbed>) {
         system.testbed.docker(&words);
     };
     changes_are_found_and_reverted(&system, CHANGES, &[], docker, named);
+    let web = format!("{}-dev-web", system.name);
+    let update = ["update", "--memory", "48m", "--memory-swap", "48m", &web];
+    let lines = [["memory: \"64Mi\"", "memory: \"48Mi\""]];
+    live_values_are_adopted(&system, || _ = system.testbed.docker(&update), &lines);
     an_image_that_moved_is_not_reverted(&system);
     the_formats_name_the_codes(&system);
 }

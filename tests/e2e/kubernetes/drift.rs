@@ -5,7 +5,7 @@ use std::{fs, sync::Arc};
 
 use kcc_test_engines::{
     Host as _, SHELL, System,
-    drift::{Change, FRAGMENT, changes_are_found_and_reverted},
+    drift::{Change, FRAGMENT, changes_are_found_and_reverted, live_values_are_adopted},
     kubernetes::Testbed,
 };
 use serde_json::Value;
@@ -101,7 +101,7 @@ const CHANGES: &[Change] = &[
         name: "an opened policy",
         commands: &["patch networkpolicy cart --type merge -p {\"spec\":{\"ingress\":[{}]}}"],
         lines: &[
-            "edited networkpolicy/cart:spec.ingress INGRESS → [{}], selfDeclared, kcc.cue:18, SYSTEM",
+            "edited networkpolicy/cart:spec.ingress … → [{}], selfDeclared, kcc.cue:21, SYSTEM",
         ],
         undo: &[],
     },
@@ -121,16 +121,7 @@ const CHANGES: &[Change] = &[
         commands: &[
             "patch ingress web --type json -p [{\"op\":\"replace\",\"path\":\"/spec/rules/0/host\",\"value\":\"evil.example.com\"}]",
         ],
-        lines: &["edited ingress/web:spec.rules RULES, selfDeclared, kcc.cue:28, SYSTEM"],
-        undo: &[],
-    },
-    Change {
-        name: "a service account",
-        commands: &["patch serviceaccount web -p {\"automountServiceAccountToken\":true}"],
-        lines: &[
-            "edited serviceaccount/web:automountServiceAccountToken false → true, selfDeclared, \
-             kcc.cue:6, SYSTEM",
-        ],
+        lines: &["edited ingress/web:spec.rules … selfDeclared, kcc.cue:28, SYSTEM"],
         undo: &[],
     },
     Change {
@@ -163,7 +154,7 @@ const CHANGES: &[Change] = &[
     Change {
         name: "copied labels",
         commands: &[
-            "create configmap copy",
+            "create configmap copy --from-literal=a=1",
             "label configmap copy app.kubernetes.io/managed-by=kcc app.kubernetes.io/part-of=SYSTEM app.kubernetes.io/instance=prod",
         ],
         lines: &["added configmap/copy, selfDeclared, -, -"],
@@ -186,6 +177,12 @@ const CHANGES: &[Change] = &[
         commands: &["label deployment web other.example.com/x=1"],
         lines: &[],
         undo: &["label deployment web other.example.com/x-"],
+    },
+    Change {
+        name: "a field that kcc does not set of a service account",
+        commands: &["patch serviceaccount web -p {\"automountServiceAccountToken\":true}"],
+        lines: &[],
+        undo: &[],
     },
     Change {
         name: "the same quantity in another form",
@@ -228,6 +225,17 @@ pub(crate) fn changes_are_found(testbed: Arc<Testbed>) {
         system.testbed.kubectl(&words);
     };
     changes_are_found_and_reverted(&system, CHANGES, &[], kubectl, named);
+    let scale = || kubectl("scale deployment web --replicas 3");
+    let limit = || kubectl("set resources deployment web --limits memory=96Mi");
+    let lines = [
+        ["replicas: 2", "replicas: 3"],
+        ["memory: \"64Mi\"", "memory: \"96Mi\""],
+    ];
+    let change = || {
+        scale();
+        limit();
+    };
+    live_values_are_adopted(&system, change, &lines);
     the_audit_log_proves_who(&system);
 }
 

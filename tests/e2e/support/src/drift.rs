@@ -1,7 +1,7 @@
 //! Changes of a live system by other tools, and the lines that `kcc drift` has to give for
 //! each: the same on both engines.
 
-use std::fmt::Write;
+use std::{fmt::Write, fs};
 
 use kcc_test_support::CommandOutput;
 use serde_json::Value;
@@ -15,7 +15,7 @@ pub struct Change {
     /// The commands of the engine's own tool, words separated by spaces.
     pub commands: &'static [&'static str],
     /// The expected lines, in any order: verdict, path, applied and live value, grade of the
-    /// evidence, line and team.
+    /// evidence, line and team. `…` stands for anything.
     pub lines: &'static [&'static str],
     /// The commands that undo what `--revert` leaves alone.
     pub undo: &'static [&'static str],
@@ -47,7 +47,12 @@ pub fn changes_are_found_and_reverted(
         let mut expected: Vec<_> = change.lines.iter().map(|line| named(line)).collect();
         expected.sort();
         let code = Some(i32::from(!expected.is_empty()));
-        if found != expected || ran.code != code {
+        let same = found.len() == expected.len()
+            && found
+                .iter()
+                .zip(&expected)
+                .all(|(one, other)| matches(one, other));
+        if !same || ran.code != code {
             let _ = writeln!(
                 failures,
                 "{}: {found:#?}, expected {expected:#?}",
@@ -65,6 +70,59 @@ pub fn changes_are_found_and_reverted(
         }
     }
     assert!(failures.is_empty(), "{failures}");
+}
+
+/// Checks that live values are written into the fragment, as they are written there, and
+/// that an apply then has nothing to change and no drift is left.
+pub fn live_values_are_adopted(copy: &ExampleCopy, change: impl Fn(), lines: &[[&str; 2]]) {
+    let target = copy.target();
+    let look = ["drift", "--target", target, "--settle", "0s"];
+    let run = |more: &[&str]| copy.run(&[&look[..], more].concat());
+    change();
+    let text = fs::read_to_string(copy.path("kcc.cue")).unwrap();
+    let mut expected = text.clone();
+    for [old, new] in lines {
+        assert_eq!(expected.matches(old).count(), 1, "{old}: {expected}");
+        expected = expected.replace(old, new);
+    }
+    // A policy is in the way: nothing is written.
+    let policy = "policies: small: {message: \"web has its limit\", \
+                  require: services: web: resources: memory: \"64Mi\"}\n";
+    fs::write(
+        copy.path("policy.cue"),
+        format!("package hello\n\n{policy}"),
+    )
+    .unwrap();
+    let refused = run(&["--adopt"]);
+    assert_eq!(refused.code, Some(1), "{refused:#?}");
+    assert!(refused.err.contains("web has its limit"), "{refused:#?}");
+    assert_eq!(fs::read_to_string(copy.path("kcc.cue")).unwrap(), text);
+    fs::remove_file(copy.path("policy.cue")).unwrap();
+    // Another value may be in the way as well.
+    copy.edit("kcc.cue", "needs: cart: {}", "needs: cart: {} // edited");
+    let stale = run(&["--adopt"]);
+    assert!(
+        stale.err.contains("kcc::drift::not-adoptable"),
+        "{stale:#?}"
+    );
+    assert!(stale.err.contains("check out what was"), "{stale:#?}");
+    fs::write(copy.path("kcc.cue"), &text).unwrap();
+    let adopted = run(&["--adopt"]);
+    assert_eq!(adopted.code, Some(0), "{adopted:#?}");
+    assert_eq!(fs::read_to_string(copy.path("kcc.cue")).unwrap(), expected);
+    copy.apply();
+    let left = run(&["--exit-code"]);
+    assert_eq!(left.code, Some(0), "{left:#?}");
+    fs::write(copy.path("kcc.cue"), &text).unwrap();
+    copy.apply();
+}
+
+/// Returns true if a line is as expected; `…` stands for anything.
+fn matches(line: &str, expected: &str) -> bool {
+    match expected.split_once('…') {
+        None => line == expected,
+        Some((start, end)) => line.starts_with(start) && line.ends_with(end),
+    }
 }
 
 /// Formats the differences that count as drift.
