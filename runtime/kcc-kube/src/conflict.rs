@@ -79,8 +79,9 @@ fn conflict(
         field: format_field(&object.kind, &object.name, &named),
         owner: owned.manager.clone(),
         since: last_write(&existing.live, &owned.manager),
-        live: live.filter(|_| shown).cloned(),
-        desired: desired.filter(|_| shown).cloned(),
+        // No secret is true or false.
+        live: live.filter(|value| shown || value.is_boolean()).cloned(),
+        desired: desired.filter(|value| shown || value.is_boolean()).cloned(),
         origin,
     }
 }

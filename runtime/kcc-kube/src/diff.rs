@@ -64,7 +64,9 @@ impl Difference {
             };
         }
         let content = path.iter().any(|part| CONTENT.contains(&part.as_str()));
-        let shown = !field::may_be_secret(path) || self.live.is_null();
+        // No secret is true or false.
+        let plain = self.live.is_null() || self.live.is_boolean();
+        let shown = plain || !field::may_be_secret(path);
         FieldChange {
             path: path.join("."),
             live: Some(self.live.clone()).filter(|_| shown && !content),

@@ -125,6 +125,15 @@ const CHANGES: &[Change] = &[
         undo: &[],
     },
     Change {
+        name: "a service account",
+        commands: &["patch serviceaccount web -p {\"automountServiceAccountToken\":true}"],
+        lines: &[
+            "edited serviceaccount/web:automountServiceAccountToken false → true, selfDeclared, \
+             kcc.cue:6, SYSTEM",
+        ],
+        undo: &[],
+    },
+    Change {
         name: "a deleted deployment",
         commands: &["delete deployment cart"],
         lines: &["deleted deployment/cart, unknown, kcc.cue:18, SYSTEM"],
@@ -177,12 +186,6 @@ const CHANGES: &[Change] = &[
         commands: &["label deployment web other.example.com/x=1"],
         lines: &[],
         undo: &["label deployment web other.example.com/x-"],
-    },
-    Change {
-        name: "a field that kcc does not set of a service account",
-        commands: &["patch serviceaccount web -p {\"automountServiceAccountToken\":true}"],
-        lines: &[],
-        undo: &[],
     },
     Change {
         name: "the same quantity in another form",

@@ -604,8 +604,10 @@ const CHANGES: &[(&str, Change, &[&str])] = &[
             let immutable = DryRun::Immutable("spec".to_owned());
             set_dry_run(&mut world.observed, "StatefulSet", "orders", immutable);
         },
-        &["edited StatefulSet/orders spec.volumeClaimTemplates: [] → \
-           [{\"metadata\":{\"name\":\"data\"},\"spec\":{\"size\":\"1Gi\"}}]"],
+        &[
+            "edited StatefulSet/orders spec.volumeClaimTemplates.data.metadata: changed",
+            "edited StatefulSet/orders spec.volumeClaimTemplates.data.spec: changed",
+        ],
     ),
     (
         "an object that the server rejects by now",
