@@ -250,7 +250,7 @@ fn the_audit_log_proves_who(system: &System<Testbed>) {
     }
     let name = &system.name;
     let kubectl = |args: &[&str]| system.testbed.kubectl(&[&["-n", name][..], args].concat());
-    kubectl(&["scale", "deployment", "web", "--replicas", "3"]);
+    kubectl(&["scale", "deployment", "web", "--replicas", "4"]);
     kubectl(&[
         "--as",
         "alice",
