@@ -1,23 +1,27 @@
 //! `kcc status`: prints the state of every component, and why one is not ready.
 
-use std::fmt::Write;
+use std::{collections::BTreeMap, fmt::Write, ops::ControlFlow, time::Duration};
 
 use clap::Args;
 use kcc_diag::{Format, plain};
-use kcc_plan::{LabelledObject, StatusReport, listed};
+use kcc_model::Name;
+use kcc_plan::{ComponentStatus, LabelledObject, Options, StatusReport, listed};
+use serde::Serialize;
 
 use super::{CommandResult, addresses, json};
 use crate::{
     args::{ScopeArgs, System},
+    compiled::Compiled,
     context::Context,
     exit::Exit,
+    failure::Failure,
     pipeline, runtime,
 };
 
 /// Show the state of every component, and why one is not ready
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  kcc status --target dev\n  kcc status --target prod --format json | jq '.components[] | select(.state != \"running\")'\n  kcc status --target dev --exit-code     exit 1 if a component is not ready"
+    after_help = "Examples:\n  kcc status --target dev\n  kcc status --target prod --format json | jq '.components[] | select(.state != \"running\")'\n  kcc status --target dev --exit-code     exit 1 if a component is not ready\n  kcc status --target dev --watch         print what changes"
 )]
 pub struct Status {
     /// The target.
@@ -29,18 +33,77 @@ pub struct Status {
     /// Exit with status 1 if a component is not ready
     #[arg(long)]
     pub exit_code: bool,
+    /// Keep running and print changes, until Ctrl-C
+    #[arg(short, long)]
+    pub watch: bool,
 }
+
+/// A change of a component's state.
+#[derive(Debug, Serialize)]
+struct Change<'a> {
+    component: &'a str,
+    #[serde(flatten)]
+    status: &'a ComponentStatus,
+    is_ready: bool,
+}
+
+/// The states of components as they were printed last.
+#[derive(Default)]
+pub(super) struct Changes(BTreeMap<Name, String>);
+
+impl Changes {
+    /// Prints a line for each component whose state is not the one that was printed last.
+    pub(super) fn print<'r>(
+        &mut self,
+        context: &Context,
+        report: &'r StatusReport,
+        components: impl Iterator<Item = (&'r Name, &'r ComponentStatus)>,
+    ) {
+        for (name, component) in components {
+            let line = line(report, name, component);
+            if self.0.get(name) == Some(&line) {
+                continue;
+            }
+            context.printer.data(&match context.settings.format {
+                Format::Json => json(Change {
+                    component: name,
+                    status: component,
+                    is_ready: component.is_ready(),
+                }),
+                _ => line.clone(),
+            });
+            self.0.insert(name.clone(), line);
+        }
+    }
+}
+
+/// Formats the state of a component in one line.
+fn line(report: &StatusReport, name: &str, component: &ComponentStatus) -> String {
+    let state = component.state.as_str();
+    let why = reasons(report, name).replace('\n', " ");
+    let (ready, replicas) = (component.ready, component.replicas);
+    let text = format!("{name}: {state}, {ready}/{replicas} ready  {why}");
+    format!("{}\n", plain(text.trim_end()))
+}
+
+/// Clears a terminal and moves to its first line.
+const CLEAR: &str = "\x1b[2J\x1b[H";
 
 impl Status {
     /// Prints the state of every component to stdout.
     pub fn run(self, context: &Context) -> CommandResult {
         let compiled = pipeline::compile_scope(context, self.system.dir.as_deref(), &self.scope)?;
         let options = runtime::options(context, &compiled);
-        let report = runtime::status(&compiled, &options)?;
-        context.printer.data(&match context.settings.format {
-            Format::Json => json(&report),
-            _ => text(&report) + &notes(&report),
-        });
+        let report = if self.watch {
+            watch(context, &compiled, &options)?
+        } else {
+            let report = runtime::status(&compiled, &options)?;
+            context.printer.data(&match context.settings.format {
+                Format::Json => json(&report),
+                _ => text(&report) + &notes(&report),
+            });
+            report
+        };
         Ok(if self.exit_code && !report.is_ready() {
             Exit::Configuration
         } else {
@@ -49,9 +112,37 @@ impl Status {
     }
 }
 
-/// Formats the components in columns.
+/// Prints what changes until a signal ends it, and returns the last state: on a terminal
+/// all of it each time, and otherwise a line for each component that changed.
+fn watch(
+    context: &Context,
+    compiled: &Compiled,
+    options: &Options,
+) -> Result<StatusReport, Failure> {
+    let redraws = context.settings.environment.has_terminal
+        && !matches!(context.settings.format, Format::Json);
+    let mut changes = Changes::default();
+    let mut shown = String::new();
+    runtime::status_until(compiled, options, Duration::MAX, &mut |report| {
+        if redraws {
+            let text = text(report) + &notes(report);
+            if text != shown {
+                context.printer.data(&format!("{CLEAR}{text}"));
+                shown = text;
+            }
+        } else {
+            changes.print(context, report, report.components.iter());
+        }
+        if context.printer.is_closed() {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    })
+}
+
+/// Formats the components in columns, and below them the reasons, causes first.
 fn text(report: &StatusReport) -> String {
-    let head = ["COMPONENT", "TEAM", "STATE", "READY", "ADDRESS", ""].map(str::to_owned);
+    let head = ["COMPONENT", "TEAM", "STATE", "READY", "ADDRESS"].map(str::to_owned);
     let rows = report.components.iter().map(|(name, component)| {
         [
             name.clone(),
@@ -59,10 +150,9 @@ fn text(report: &StatusReport) -> String {
             component.state.as_str().to_owned(),
             format!("{}/{}", component.ready, component.replicas),
             addresses(&component.addresses, component.address_pending),
-            reasons(report, name).replace('\n', " "),
         ]
     });
-    let rows: Vec<[String; 6]> = std::iter::once(head).chain(rows).collect();
+    let rows: Vec<[String; 5]> = std::iter::once(head).chain(rows).collect();
     let width = |column: usize| {
         rows.iter()
             .map(|row| row[column].chars().count())
@@ -70,16 +160,41 @@ fn text(report: &StatusReport) -> String {
             .unwrap_or(0)
     };
     let widths = [0, 1, 2, 3, 4].map(width);
-    rows.iter().fold(String::new(), |mut out, row| {
+    let table = rows.iter().fold(String::new(), |mut out, row| {
         let mut line = String::new();
         for (cell, width) in row.iter().zip(widths) {
             let _ = write!(line, "{cell:width$}  ");
         }
-        line += &row[5];
         out += plain(line.trim_end()).as_ref();
         out.push('\n');
         out
-    })
+    });
+    let why = report.explanation() + &remarks(report);
+    let why = if why.is_empty() {
+        why
+    } else {
+        format!("\n{why}")
+    };
+    let why: String = why.lines().fold(String::new(), |mut out, line| {
+        out += plain(line).as_ref();
+        out.push('\n');
+        out
+    });
+    table + &why
+}
+
+/// Formats the remarks about components that [`StatusReport::explanation`] has not.
+fn remarks(report: &StatusReport) -> String {
+    let mut out = String::new();
+    for (name, component) in &report.components {
+        let explained = !component.is_ready() || !component.needs.is_empty();
+        let why = component.why.clone().filter(|_| !explained);
+        let reasons: Vec<_> = why.into_iter().chain(records(report, name)).collect();
+        if !reasons.is_empty() {
+            let _ = writeln!(out, "`{name}`: {}", reasons.join("; ").replace('\n', " "));
+        }
+    }
+    out
 }
 
 /// Formats what concerns no component.
@@ -123,44 +238,60 @@ fn unrecorded<'a>(
 }
 
 /// Joins the reasons why a component is not ready, not up to date or not recorded.
-pub(super) fn reasons(report: &StatusReport, name: &str) -> String {
+fn reasons(report: &StatusReport, name: &str) -> String {
+    let why = report.components[name].why.iter().cloned();
+    let reasons = why.chain(records(report, name));
+    reasons.collect::<Vec<_>>().join("; ")
+}
+
+/// Returns the reasons why a component is not up to date or not recorded.
+fn records(report: &StatusReport, name: &str) -> Vec<String> {
     let component = &report.components[name];
     let own = report.unrecorded.iter();
     let own = own.filter(|object| object.component.as_deref() == Some(name));
     // Do not repeat the cause of the last apply if it still holds.
     let unapplied = component.unapplied.as_ref();
-    let unapplied = unapplied.filter(|why| Some(*why) != component.why.as_ref());
+    let still = |why: &&String| {
+        let cause = component.cause.as_ref();
+        cause.is_some_and(|cause| why.contains(&cause.message))
+            || Some(*why) == component.why.as_ref()
+    };
+    let unapplied = unapplied.filter(|why| !still(why));
     let unapplied = unapplied.map(|why| format!("the last apply failed: {why}"));
-    let reasons = component.why.iter().cloned().chain(unapplied);
-    let reasons = reasons.chain(unrecorded(report, own));
-    reasons.collect::<Vec<_>>().join("; ")
+    unapplied
+        .into_iter()
+        .chain(unrecorded(report, own))
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use kcc_plan::{Address, ComponentStatus, Scope, State};
+    use jiff::Timestamp;
+    use kcc_plan::{Address, Cause, ComponentStatus, Scope, State};
 
     use super::*;
 
     #[test]
     fn aligns_components_in_columns() {
-        let status = |state, ready, why: Option<&str>| ComponentStatus {
-            team: Some("storefront".into()),
-            state,
-            ready,
-            replicas: 1,
-            why: why.map(str::to_owned),
-            unapplied: (state == State::Running).then(|| "crash loop: exit code 3".into()),
-            addresses: if ready > 0 {
-                vec![Address {
+        let status = |state, ready, why: Option<&str>| {
+            let mut status = ComponentStatus::new(state, (ready, 1));
+            status.team = Some("storefront".into());
+            status.unapplied = (state == State::Running).then(|| "crash loop: exit code 3".into());
+            if ready > 0 {
+                status.addresses.push(Address {
                     text: "127.0.0.1:8080".into(),
                     port: Some(80),
-                }]
-            } else {
-                Vec::new()
-            },
-            address_pending: false,
-            manual: false,
+                });
+            }
+            match why {
+                Some(why) => status.caused_by(
+                    Cause::new("probe-status", why)
+                        .evidence("the check is GET /healthz".to_owned())
+                        .help("correct the path of `health:`")
+                        .since("2026-01-02T03:04:05Z".parse::<Timestamp>().ok()),
+                ),
+                None => status,
+            }
         };
         let object = |kind: &str, name: &str, component: Option<&str>| LabelledObject {
             kind: kind.to_owned(),
@@ -194,8 +325,14 @@ mod tests {
         };
         let expected = "\
 COMPONENT  TEAM        STATE     READY  ADDRESS
-cart       storefront  starting  0/1                    GET /healthz: 503; container `shop-dev-cart` is not in kcc's record; run `kcc recover --target dev`
-web        storefront  running   1/1    127.0.0.1:8080  the last apply failed: crash loop: exit code 3
+cart       storefront  starting  0/1
+web        storefront  running   1/1    127.0.0.1:8080
+
+`cart` has 0 of 1 replica ready since 2026-01-02T03:04:05Z: GET /healthz: 503
+    the check is GET /healthz
+    help: correct the path of `health:`
+`cart`: container `shop-dev-cart` is not in kcc's record; run `kcc recover --target dev`
+`web`: the last apply failed: crash loop: exit code 3
 ";
         assert_eq!(text(&report), expected);
         let mut failed = report.clone();

@@ -1,18 +1,12 @@
 //! `kcc wait`: waits until components are ready, as `kcc status` judges it.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    ops::ControlFlow,
-    time::Duration,
-};
+use std::{collections::BTreeSet, ops::ControlFlow, time::Duration};
 
 use clap::Args;
-use kcc_diag::{Format, plain};
 use kcc_model::{Millis, Name};
 use kcc_plan::{ComponentStatus, State, StatusReport};
-use serde::Serialize;
 
-use super::{CommandResult, json, known, status::reasons};
+use super::{CommandResult, known, status::Changes};
 use crate::{
     args::{ScopeArgs, duration},
     compiled::Compiled,
@@ -41,15 +35,6 @@ pub struct Wait {
     pub timeout: Option<Millis>,
 }
 
-/// A change of a component's state.
-#[derive(Debug, Serialize)]
-struct Change<'a> {
-    component: &'a str,
-    #[serde(flatten)]
-    status: &'a ComponentStatus,
-    is_ready: bool,
-}
-
 impl Wait {
     /// Waits, and prints changes to stdout.
     pub fn run(self, context: &Context) -> CommandResult {
@@ -60,23 +45,9 @@ impl Wait {
             |timeout| Duration::from_millis(timeout.0),
         );
         let options = runtime::options(context, &compiled);
-        let mut shown = BTreeMap::new();
+        let mut changes = Changes::default();
         let report = runtime::status_until(&compiled, &options, time, &mut |report| {
-            for (name, component) in selected(report, &names) {
-                let line = line(report, name, component);
-                if shown.get(name) == Some(&line) {
-                    continue;
-                }
-                context.printer.data(&match context.settings.format {
-                    Format::Json => json(Change {
-                        component: name,
-                        status: component,
-                        is_ready: component.is_ready(),
-                    }),
-                    _ => line.clone(),
-                });
-                shown.insert(name.clone(), line);
-            }
+            changes.print(context, report, selected(report, &names));
             if is_ready(report, &names) || has_failed(report, &names, &compiled) {
                 return ControlFlow::Break(());
             }
@@ -122,14 +93,6 @@ fn has_failed(report: &StatusReport, names: &BTreeSet<Name>, compiled: &Compiled
         let job = jobs.get(name).is_some_and(|component| component.job);
         job && component.state == State::Failed
     })
-}
-
-fn line(report: &StatusReport, name: &str, component: &ComponentStatus) -> String {
-    let state = component.state.as_str();
-    let why = reasons(report, name).replace('\n', " ");
-    let (ready, replicas) = (component.ready, component.replicas);
-    let text = format!("{name}: {state}, {ready}/{replicas} ready  {why}");
-    format!("{}\n", plain(text.trim_end()))
 }
 
 /// Returns the longest deadline of the components. What is started by hand may have none,

@@ -185,8 +185,8 @@ impl DockerDriver<'_> {
             let answer = check.run_for_successor(id, &new.container, until);
             let why = match answer.await? {
                 Readiness::Ready => return Ok(None),
-                Readiness::Failed { why } if !keep_waiting => return Ok(Some(why)),
-                Readiness::Failed { why } | Readiness::Waiting { why } => why,
+                Readiness::Failed(cause) if !keep_waiting => return Ok(Some(cause.text())),
+                Readiness::Failed(cause) | Readiness::Waiting(cause) => cause.text(),
             };
             if context.cancel.is_cancelled() {
                 return Ok(Some(format!("the apply was stopped: {why}")));

@@ -12,7 +12,7 @@ use kcc_lower::{
     docker::{Container, DockerDesired, Restart},
 };
 use kcc_model::Until;
-use kcc_plan::{Calls, Context, Driver, Error, Event, Options, Readiness, Secrets, Step};
+use kcc_plan::{Calls, Cause, Context, Driver, Error, Event, Options, Readiness, Secrets, Step};
 
 use crate::{
     call::{Call, Subject},
@@ -60,6 +60,7 @@ impl DockerDriver<'_> {
             endpoint: self.endpoint,
             secrets: Some(&self.secrets),
             first_exits: Some(&self.first_exits),
+            explains: false,
         }
     }
 
@@ -252,6 +253,21 @@ impl Driver for DockerDriver<'_> {
 
     async fn object_details(&self, object: &str) -> Vec<String> {
         self.readiness_check().last_log_lines(object).await
+    }
+
+    async fn explain(&self, component: &str, until: Until) -> Option<Cause> {
+        let check = ReadinessCheck {
+            explains: true,
+            first_exits: None,
+            ..self.readiness_check()
+        };
+        for (name, container) in self.containers_of(component) {
+            let answer = check.run(name, container, until).await.ok()?;
+            if let Some(cause) = answer.cause() {
+                return Some(cause);
+            }
+        }
+        None
     }
 
     async fn details(&self, component: &str) -> Vec<String> {

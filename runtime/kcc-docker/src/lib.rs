@@ -29,6 +29,7 @@
 
 mod call;
 mod calls;
+mod causes;
 mod client;
 mod clock;
 mod compose;

@@ -14,13 +14,13 @@ use std::{
 
 use kcc_lower::docker::{Container, Restart};
 use kcc_model::{Check, Until};
-use kcc_plan::{Error, Readiness, Secrets};
+use kcc_plan::{Cause, Error, Readiness, Secrets};
 
 use crate::{
+    causes::{self, Exit},
     client::{Client, EngineHealth, Inspected},
-    drift::size,
     endpoint::Endpoint,
-    observed::ContainerState,
+    observed::{ContainerState, ObservedImage},
     probe,
 };
 
@@ -67,6 +67,8 @@ pub(crate) struct ReadinessCheck<'a> {
     /// None for a command that checks once: it cannot wait to see if a container
     /// recovers.
     pub(crate) first_exits: Option<&'a FirstExits>,
+    /// Set to read all that explains why a container is not ready.
+    pub(crate) explains: bool,
 }
 
 impl ReadinessCheck<'_> {
@@ -77,51 +79,73 @@ impl ReadinessCheck<'_> {
         container: &Container,
         until: Until,
     ) -> Result<Readiness, Error> {
-        let Some(found) = self.client.inspect(name).await? else {
-            return Ok(waiting(format!("container `{name}` does not exist")));
-        };
-        if container.on_demand && until != Until::Completed {
-            return Ok(Readiness::Ready);
-        }
-        if until == Until::Completed {
-            return Ok(completed(&found));
-        }
-        if let Some(answer) = not_running(&found, container) {
+        let look = self.look(name, container, until).await?;
+        let answer = look.judge(name, container, until);
+        let (Readiness::Failed(_), Some(first_exits), Some(found)) =
+            (&answer, self.first_exits, &look.found)
+        else {
             return Ok(answer);
+        };
+        // A container that is restarted may recover, in particular one that is running.
+        let recovers = look.is_crash_loop(container)
+            && until != Until::Completed
+            && (first_exits.since_first(&found.id) < GIVE_UP_AFTER
+                || found.state == ContainerState::Running);
+        Ok(match answer.cause() {
+            Some(cause) if recovers => Readiness::Waiting(cause),
+            Some(cause) => Readiness::Failed(cause),
+            None => Readiness::Ready,
+        })
+    }
+
+    /// Reads what the state of a container follows from: the health check is made only
+    /// if it decides.
+    pub(crate) async fn look(
+        &self,
+        name: &str,
+        container: &Container,
+        until: Until,
+    ) -> Result<Look, Error> {
+        let found = self.client.inspect(name).await?;
+        let mut look = Look {
+            found,
+            ..Look::default()
+        };
+        if let Some(found) = &look.found {
+            let runs = matches!(
+                found.state,
+                ContainerState::Running | ContainerState::Restarting
+            );
+            if runs && until == Until::Healthy && !container.on_demand {
+                look.answer = self.answer(found, container).await;
+            }
+            look.exit = match found.state {
+                ContainerState::Running if found.restarts > 0 => {
+                    self.client.last_exit_code(&found.id).await
+                }
+                _ => Some(found.exit_code),
+            };
         }
-        let up = found.state == ContainerState::Running && found.uptime >= STABLE_AFTER;
-        let ended = found.state != ContainerState::Running
-            || (found.restarts > 0 && found.uptime < RECOVERED_AFTER);
-        // Without a check of its own a container inherits that of its image.
-        let inherits = container.health.is_none();
-        let checked_by_image = inherits && found.health.is_some();
-        if ended && !(up && (checked_by_image || !inherits)) {
-            return Ok(self.crash_loop(&found).await);
+        if self.explains && look.judge(name, container, until) != Readiness::Ready {
+            look.log = self.last_log_lines(name).await;
+            look.image = self.client.image(&container.image).await?;
+            look.has_image = Some(look.image.is_some());
         }
+        Ok(look)
+    }
+
+    /// Makes the health check of a container; none if it has none.
+    async fn answer(&self, found: &Inspected, container: &Container) -> Option<Result<(), String>> {
         match &container.health {
-            None if until == Until::Healthy && checked_by_image => {
-                Ok(match self.check_of_image(&found).await {
-                    Ok(()) => Readiness::Ready,
-                    Err(_) if ended => self.crash_loop(&found).await,
-                    Err(why) => waiting(why),
-                })
-            }
-            None if until == Until::Healthy && container.has_image_health => {
-                Ok(Readiness::Failed {
-                    why: format!("image `{}` has no health check", container.image),
-                })
-            }
-            Some(health) if until == Until::Healthy => {
+            None if found.health.is_some() => Some(self.check_of_image(found).await),
+            None => None,
+            Some(health) => {
                 let limit = Duration::from_millis(health.timeout_ms.max(1));
-                let result = self.check_health(&found, container, &health.check, limit);
-                Ok(match result.await {
-                    Ok(()) => Readiness::Ready,
-                    Err(_) if ended => self.crash_loop(&found).await,
-                    Err(why) => waiting(why),
-                })
+                Some(
+                    self.check_health(found, container, &health.check, limit)
+                        .await,
+                )
             }
-            None if !up => Ok(waiting("started a moment ago".to_owned())),
-            _ => Ok(Readiness::Ready),
         }
     }
 
@@ -142,37 +166,8 @@ impl ReadinessCheck<'_> {
         Ok(if proven {
             Readiness::Ready
         } else {
-            waiting("started a moment ago".to_owned())
+            waiting("started a moment ago")
         })
-    }
-
-    /// Answers for a container that exited and that the engine restarts.
-    async fn crash_loop(&self, found: &Inspected) -> Readiness {
-        let code = match found.state {
-            ContainerState::Running => self.client.last_exit_code(&found.id).await,
-            _ => Some(found.exit_code),
-        };
-        let why = match code {
-            Some(code) => format!("crash loop: {}", exit(code, found)),
-            None => "crash loop".to_owned(),
-        };
-        let over = match self.first_exits {
-            // A container that is running may have recovered.
-            Some(first_exits) => {
-                first_exits.since_first(&found.id) >= GIVE_UP_AFTER
-                    && found.state != ContainerState::Running
-            }
-            None => true,
-        };
-        if !over {
-            return waiting(why);
-        }
-        let times = match found.restarts {
-            1 => "1 restart".to_owned(),
-            times => format!("{times} restarts"),
-        };
-        let why = format!("{why} ({times})");
-        Readiness::Failed { why }
     }
 
     async fn check_health(
@@ -289,58 +284,117 @@ async fn probe_published(
     }
 }
 
-fn completed(found: &Inspected) -> Readiness {
-    match found.state {
-        ContainerState::Exited(0) => Readiness::Ready,
-        ContainerState::Exited(_) | ContainerState::Dead => {
-            Readiness::Failed { why: exited(found) }
+/// The facts from which the readiness of a container follows, as read at one moment.
+#[derive(Default)]
+pub(crate) struct Look {
+    pub(crate) found: Option<Inspected>,
+    /// The exit code of its last run.
+    pub(crate) exit: Option<i64>,
+    /// The answer of its health check; none if it was not made.
+    pub(crate) answer: Option<Result<(), String>>,
+    /// The end of its log, with secrets redacted; empty while an apply waits.
+    pub(crate) log: Vec<String>,
+    /// Its image, and whether the engine has it; unknown while an apply waits.
+    pub(crate) image: Option<ObservedImage>,
+    pub(crate) has_image: Option<bool>,
+}
+
+impl Look {
+    /// Judges a container. One that the engine restarts has failed as far as one look
+    /// can tell.
+    pub(crate) fn judge(&self, name: &str, container: &Container, until: Until) -> Readiness {
+        let cause = |exit| causes::of(name, container, self, exit);
+        let Some(found) = &self.found else {
+            return Readiness::Waiting(cause(None));
+        };
+        if until == Until::Completed {
+            return self.completed(found, cause);
         }
-        ContainerState::Restarting => waiting(format!("{}, restarting", exited(found))),
-        ContainerState::Created => waiting("not started".to_owned()),
-        ContainerState::Running | ContainerState::Paused => waiting("still running".to_owned()),
+        if container.on_demand {
+            return Readiness::Ready;
+        }
+        if let Some(answer) = self.not_running(found, container, cause) {
+            return answer;
+        }
+        let up = found.state == ContainerState::Running && found.uptime >= STABLE_AFTER;
+        // Without a check of its own a container inherits that of its image.
+        let checked = container.health.is_some() || found.health.is_some();
+        let ended = self.is_crash_loop(container);
+        let crash = || cause(Some(Exit::new(self.exit, true)));
+        if ended && !(up && checked) {
+            return Readiness::Failed(crash());
+        }
+        match &self.answer {
+            _ if until != Until::Healthy => {
+                if up || container.health.is_some() {
+                    Readiness::Ready
+                } else {
+                    Readiness::Waiting(Cause::progress("started a moment ago"))
+                }
+            }
+            Some(Err(_)) if ended => Readiness::Failed(crash()),
+            Some(Err(_)) => Readiness::Waiting(cause(None)),
+            None if container.has_image_health => Readiness::Failed(cause(None)),
+            None if !up => Readiness::Waiting(Cause::progress("started a moment ago")),
+            None | Some(Ok(())) => Readiness::Ready,
+        }
+    }
+
+    /// Returns true if the container exited and the engine restarts it, until it has run
+    /// for a while.
+    fn is_crash_loop(&self, container: &Container) -> bool {
+        self.found.as_ref().is_some_and(|found| match found.state {
+            ContainerState::Running => found.restarts > 0 && found.uptime < RECOVERED_AFTER,
+            ContainerState::Restarting => true,
+            ContainerState::Exited(_) => is_between_runs(found, container),
+            _ => false,
+        })
+    }
+
+    fn completed(&self, found: &Inspected, cause: impl Fn(Option<Exit>) -> Cause) -> Readiness {
+        let exit = || cause(Some(Exit::new(self.exit, false)));
+        match found.state {
+            ContainerState::Exited(0) => Readiness::Ready,
+            ContainerState::Exited(_) | ContainerState::Dead => Readiness::Failed(exit()),
+            ContainerState::Restarting => {
+                let cause = exit();
+                Readiness::Waiting(Cause {
+                    message: format!("{}, restarting", cause.message),
+                    ..cause
+                })
+            }
+            ContainerState::Created | ContainerState::Paused => Readiness::Waiting(cause(None)),
+            ContainerState::Running => Readiness::Waiting(Cause::progress("still running")),
+        }
+    }
+
+    /// Answers for a container that does not run, unless the engine restarts it.
+    fn not_running(
+        &self,
+        found: &Inspected,
+        container: &Container,
+        cause: impl Fn(Option<Exit>) -> Cause,
+    ) -> Option<Readiness> {
+        match found.state {
+            ContainerState::Running | ContainerState::Restarting => None,
+            ContainerState::Created | ContainerState::Paused => {
+                Some(Readiness::Waiting(cause(None)))
+            }
+            ContainerState::Exited(_) if is_between_runs(found, container) => None,
+            ContainerState::Exited(_) | ContainerState::Dead => {
+                Some(Readiness::Failed(cause(Some(Exit::new(self.exit, false)))))
+            }
+        }
     }
 }
 
-/// Returns the reason why a container does not run, unless the engine restarts it.
-fn not_running(found: &Inspected, container: &Container) -> Option<Readiness> {
-    match found.state {
-        ContainerState::Running | ContainerState::Restarting => None,
-        ContainerState::Created => Some(waiting(match &found.error {
-            Some(error) => format!("cannot start: {error}"),
-            None => "not started".to_owned(),
-        })),
-        ContainerState::Paused => Some(waiting("paused".to_owned())),
-        // A restart passes through this state.
-        ContainerState::Exited(_)
-            if container.restart == Restart::UnlessStopped
-                && found.restarts > 0
-                && found.ended_for < STABLE_AFTER =>
-        {
-            None
-        }
-        ContainerState::Exited(_) | ContainerState::Dead => {
-            Some(Readiness::Failed { why: exited(found) })
-        }
-    }
+/// Returns true for a container that has exited and that the engine starts again at once.
+fn is_between_runs(found: &Inspected, container: &Container) -> bool {
+    container.restart == Restart::UnlessStopped
+        && found.restarts > 0
+        && found.ended_for < STABLE_AFTER
 }
 
-fn exited(found: &Inspected) -> String {
-    format!("exited with {}", exit(found.exit_code, found))
-}
-
-/// Describes an exit code with the engine's reason for it.
-fn exit(code: i64, found: &Inspected) -> String {
-    let code = format!("exit code {code}");
-    match &found.error {
-        _ if found.out_of_memory => match found.memory {
-            Some(limit) => format!("{code}, out of memory (limit {})", size(limit)),
-            None => format!("{code}, out of memory"),
-        },
-        Some(error) => format!("{code}: {error}"),
-        None => code,
-    }
-}
-
-fn waiting(why: String) -> Readiness {
-    Readiness::Waiting { why }
+fn waiting(why: &str) -> Readiness {
+    Readiness::Waiting(Cause::progress(why))
 }

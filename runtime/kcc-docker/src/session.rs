@@ -630,6 +630,7 @@ impl<'a> Session<'a> {
             endpoint: &self.endpoint,
             secrets,
             first_exits: None,
+            explains: true,
         }
     }
 

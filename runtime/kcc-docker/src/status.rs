@@ -7,7 +7,7 @@ use kcc_lower::{
     docker::{Container, DockerDesired},
 };
 use kcc_model::Until;
-use kcc_plan::{Address, ComponentStatus, Error, Readiness, Scope, State, StatusReport};
+use kcc_plan::{Address, Cause, ComponentStatus, Error, Readiness, Scope, State, StatusReport};
 
 use crate::{
     driver::counts_for_readiness,
@@ -75,7 +75,7 @@ async fn of_containers(
     } else {
         Until::Healthy
     };
-    let (mut why, mut failed) = (None, false);
+    let (mut cause, mut failed) = (None, false);
     let (mut up, mut any_exists) = (false, false);
     // A replica is ready only if its sidecars are.
     let mut ready: BTreeMap<&String, bool> = BTreeMap::new();
@@ -85,7 +85,7 @@ async fn of_containers(
         up |= existing.is_some_and(|existing| existing.state == ContainerState::Running);
         let answer = if existing.is_none() && observed.containers.contains_key(*name) {
             let why = format!("a container named `{name}` exists and is not managed by kcc");
-            Readiness::Waiting { why }
+            Readiness::Waiting(Cause::new("unmanaged", why))
         } else {
             check.run(name, container, until).await?
         };
@@ -93,14 +93,8 @@ async fn of_containers(
             .entry(container.sidecar_of.as_ref().unwrap_or(name))
             .or_insert(true);
         *replica &= answer == Readiness::Ready;
-        match answer {
-            Readiness::Ready => {}
-            Readiness::Waiting { why: reason } => why = why.or(Some(reason)),
-            Readiness::Failed { why: reason } => {
-                failed = true;
-                why = why.or(Some(reason));
-            }
-        }
+        failed |= matches!(answer, Readiness::Failed(_));
+        cause = cause.or_else(|| answer.cause());
     }
     let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     let replicas = count(ready.len());
@@ -113,16 +107,10 @@ async fn of_containers(
         () if up => State::Starting,
         () => State::Stopped,
     };
-    Ok(ComponentStatus {
-        team: None,
-        state,
-        ready,
-        replicas,
-        why,
-        unapplied: None,
-        addresses: Vec::new(),
-        address_pending: false,
-        manual: false,
+    let status = ComponentStatus::new(state, (ready, replicas));
+    Ok(match cause {
+        Some(cause) => status.caused_by(cause),
+        None => status,
     })
 }
 
@@ -178,38 +166,25 @@ fn on_demand(start: &str, existing: Option<&ObservedContainer>) -> ComponentStat
         ),
         Some(ContainerState::Restarting | ContainerState::Dead) => (State::Failed, None),
     };
-    ComponentStatus {
-        team: None,
-        state,
-        ready: u32::from(existing.is_some()),
-        replicas: 1,
-        why,
-        unapplied: None,
-        addresses: Vec::new(),
-        address_pending: false,
-        manual: false,
+    let status = ComponentStatus::new(state, (u32::from(existing.is_some()), 1));
+    match why {
+        Some(why) => status.because(why),
+        None => status,
     }
 }
 
 /// Reports a component that is no longer declared.
 fn orphan(existing: &ObservedContainer) -> ComponentStatus {
     let running = existing.state == ContainerState::Running;
-    ComponentStatus {
-        team: existing.object.team.clone(),
-        state: if running {
-            State::Running
-        } else {
-            State::Stopped
-        },
-        ready: 0,
-        replicas: 0,
-        why: Some(match existing.object.ownership {
-            Ownership::Owned => "no longer declared; the next apply removes it".to_owned(),
-            _ => "not declared".to_owned(),
-        }),
-        unapplied: None,
-        addresses: Vec::new(),
-        address_pending: false,
-        manual: false,
-    }
+    let state = if running {
+        State::Running
+    } else {
+        State::Stopped
+    };
+    let mut status = ComponentStatus::new(state, (0, 0)).because(match existing.object.ownership {
+        Ownership::Owned => "no longer declared; the next apply removes it",
+        _ => "not declared",
+    });
+    status.team.clone_from(&existing.object.team);
+    status
 }

@@ -7,12 +7,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use k8s_openapi::jiff::Timestamp;
+use futures_util::future::join_all;
+use k8s_openapi::{api::core::v1::Pod, jiff::Timestamp};
 use kcc_diag::Code;
 use kcc_lower::kubernetes::{KubernetesDesired, Object};
 use kcc_model::Until;
 use kcc_plan::{
-    Calls, Cancel, Context, Driver, Error, Readiness, Redaction, Scope, Secrets, Step,
+    Calls, Cancel, Cause, Context, Driver, Error, Readiness, Redaction, Scope, Secrets, Step,
     random_secret,
 };
 use serde_json::Value;
@@ -20,14 +21,13 @@ use tokio::sync::Mutex;
 
 use crate::{
     calls::{Call, calls},
-    cause,
+    causes::{self, Exits},
     client::Client,
     live::Live,
     observe,
     observed::Reference,
     payload::Payload,
     pod_container, pods, reconcile, restart, rollout, secrets,
-    stuck::{self, Exits},
 };
 
 /// The bounds on the age of a snapshot. All components share one, so that the
@@ -154,42 +154,65 @@ impl<'a> KubeDriver<'a> {
         }
     }
 
-    /// Returns the end of the log of a component that is not ready; nothing if its
-    /// secrets cannot be redacted.
-    async fn last_log_lines(&self, live: &Live, component: &str) -> Vec<String> {
+    /// Returns a snapshot with everything that explains why components are not ready.
+    pub(crate) async fn explained(&self, component: Option<&str>) -> Result<Live, Error> {
+        let mut live = Live::clone(&*self.live(component).await?);
+        if !live.is_short() && live.pods.iter().all(pods::is_ready) {
+            return Ok(live);
+        }
+        live.others = self.client.explanations(&self.kube.namespace, &live).await;
+        let unready = live.pods.iter().filter(|pod| !pods::is_ready(pod));
+        let names: BTreeSet<_> = match component {
+            Some(name) => BTreeSet::from([name.to_owned()]),
+            None => unready
+                .filter_map(pods::component)
+                .map(str::to_owned)
+                .collect(),
+        };
+        let names: Vec<_> = names.into_iter().collect();
+        let mut logs = BTreeMap::new();
+        for names in names.chunks(PARALLEL) {
+            let reads = names.iter().map(|name| self.last_log_lines(&live, name));
+            logs.extend(join_all(reads).await.into_iter().flatten());
+        }
+        live.logs = logs;
+        Ok(live)
+    }
+
+    /// Returns the end of the log of a component that is not ready, and the pod and the
+    /// container that wrote it; nothing if its secrets cannot be redacted.
+    async fn last_log_lines(&self, live: &Live, component: &str) -> Option<(String, Vec<String>)> {
         let own = pods::of_component(live, component);
-        let own = match self.workloads(component).next() {
+        let workload = self.workloads(component).next();
+        let own = match workload {
             Some(workload) => pods::by_revision(live, workload, own).0,
             None => own,
         };
-        let stuck = own
-            .iter()
-            .find(|pod| stuck::stuck(pod, Exits::Never).is_some());
-        let Some(pod) = stuck.or_else(|| own.iter().find(|pod| !pods::is_ready(pod))) else {
-            return Vec::new();
+        let is_final = |pod: &&&Pod| {
+            workload
+                .is_some_and(|workload| causes::of_pod(live, workload, pod, Exits::Never).is_final)
         };
+        let unready: Vec<_> = own.into_iter().filter(|pod| !pods::is_ready(pod)).collect();
+        let pod = unready.iter().find(is_final).or(unready.first())?;
         let mut names: Vec<_> = self
             .workloads(component)
             .flat_map(|workload| secrets::referenced(&workload.manifest))
             .collect();
         names.dedup();
         let namespace = &self.kube.namespace;
-        let Some(values) = self.client.secret_values(namespace, &names).await else {
-            return Vec::new();
-        };
+        let values = self.client.secret_values(namespace, &names).await?;
         let name = pod.metadata.name.as_deref().unwrap_or_default();
-        let Some((container, previous)) = pod_container::log_source(pod) else {
-            return Vec::new();
-        };
+        let (container, previous) = pod_container::log_source(pod)?;
         let lines = self
             .client
             .last_lines(namespace, name, container, previous, LINES)
             .await;
         let redaction = Redaction::new(&values);
-        lines
+        let lines = lines
             .iter()
             .map(|line| secrets::redact(line, &redaction))
-            .collect()
+            .collect();
+        Some((format!("{name}/{container}"), lines))
     }
 
     /// Explains how to retry a pull at once: the kubelet backs off for minutes, even if
@@ -309,7 +332,14 @@ impl Driver for KubeDriver<'_> {
         let Ok(live) = self.live(Some(component)).await else {
             return Vec::new();
         };
-        self.last_log_lines(&live, component).await
+        let found = self.last_log_lines(&live, component).await;
+        found.map(|(_, lines)| lines).unwrap_or_default()
+    }
+
+    async fn explain(&self, component: &str, until: Until) -> Option<Cause> {
+        let live = self.explained(Some(component)).await.ok()?;
+        let mut all = self.workloads(component);
+        all.find_map(|workload| rollout::readiness(&live, workload, until).cause())
     }
 
     async fn advice(&self, component: &str) -> Option<String> {
@@ -322,7 +352,7 @@ impl Driver for KubeDriver<'_> {
         let live = self.live(Some(component)).await.ok()?;
         let images: BTreeSet<_> = pods::of_component(&live, component)
             .into_iter()
-            .filter_map(cause::refused)
+            .filter_map(causes::refused_image)
             .collect();
         (!images.is_empty()).then(|| images.into_iter().collect::<Vec<_>>().into())
     }

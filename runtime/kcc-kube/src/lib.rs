@@ -30,7 +30,7 @@
 
 mod audit;
 mod calls;
-mod cause;
+mod causes;
 mod client;
 mod conflict;
 mod deviations;
@@ -63,7 +63,6 @@ mod session;
 mod simulation;
 mod status;
 mod store;
-mod stuck;
 mod text;
 mod timeline;
 

@@ -8,6 +8,7 @@ use k8s_openapi::api::{
     batch::v1::{CronJob, Job},
     core::v1::{Event, Pod},
 };
+use serde_json::Value;
 
 /// The workloads of a scope by name, their pods, and events about those that are
 /// not ready.
@@ -21,10 +22,41 @@ pub(crate) struct Live {
     pub(crate) pods: Vec<Pod>,
     /// The ReplicaSets of Deployments, if pods of two revisions run.
     pub(crate) replica_sets: Vec<ReplicaSet>,
+    /// The warnings about them.
     pub(crate) events: Vec<Event>,
+    /// The facts that the causes join with refusals, by kind: nodes, claims, quotas, the keys of
+    /// `ConfigMap`s and Secrets, …. A kind that could not be read is missing. Empty while
+    /// an apply waits.
+    pub(crate) others: BTreeMap<String, Vec<Value>>,
+    /// The last lines of the logs of containers that are not well, by pod and container,
+    /// with secrets redacted. Empty while an apply waits.
+    pub(crate) logs: BTreeMap<String, Vec<String>>,
 }
 
 impl Live {
+    /// Returns the identity of a workload.
+    pub(crate) fn uid(&self, kind: &str, name: &str) -> Option<&str> {
+        let metadata = match kind {
+            "Deployment" => &self.deployments.get(name)?.metadata,
+            "StatefulSet" => &self.stateful_sets.get(name)?.metadata,
+            "DaemonSet" => &self.daemon_sets.get(name)?.metadata,
+            "Job" => &self.jobs.get(name)?.metadata,
+            _ => return None,
+        };
+        metadata.uid.as_deref()
+    }
+
+    /// Returns true if a workload has too few pods that are ready.
+    pub(crate) fn is_short(&self) -> bool {
+        let deployments = self.deployments.values().any(|deployment| {
+            let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas);
+            let status = deployment.status.as_ref();
+            let ready = status.and_then(|status| status.available_replicas);
+            ready.unwrap_or_default() < wanted.unwrap_or(1)
+        });
+        deployments || self.lacks_pods()
+    }
+
     /// Returns true if a workload without a condition for it creates too few pods.
     pub(crate) fn lacks_pods(&self) -> bool {
         let sets = self.stateful_sets.values().any(|set| {

@@ -1,9 +1,9 @@
-//! The containers of a pod with their roles (main containers, init steps and
-//! sidecars), and how one exited. Pure.
+//! The containers of a pod with their roles: main containers, init steps and sidecars.
+//! Pure.
 
-use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod, PodStatus};
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodStatus};
 
-use crate::{pods, text::one_line};
+use crate::pods;
 
 /// The role of a container in its pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,14 +68,15 @@ pub(crate) fn of<'a>(
     }))
 }
 
-/// Describes how a run of a pod failed that is not retried: the first init step
-/// that failed, or else the main container.
-pub(crate) fn how_it_failed(pod: &Pod) -> Option<String> {
-    let status = pod.status.as_ref()?;
-    of(pod, status).find_map(|part| {
-        let how = ended(part.status.state.as_ref()?)?;
-        let fails = part.role != Role::Sidecar && part.step_code() != Some(0);
-        fails.then(|| part.describe(&how))
+/// Returns true if a run of a pod failed that is not retried.
+pub(crate) fn has_failed(pod: &Pod) -> bool {
+    let Some(status) = &pod.status else {
+        return false;
+    };
+    of(pod, status).any(|part| {
+        let state = part.status.state.as_ref();
+        let ended = state.and_then(|state| state.terminated.as_ref());
+        ended.is_some() && part.role != Role::Sidecar && part.step_code() != Some(0)
     })
 }
 
@@ -102,92 +103,4 @@ pub(crate) fn log_source(pod: &Pod) -> Option<(&str, bool)> {
         waits && container.restart_count > 0
     });
     Some((name, previous))
-}
-
-/// Describes how a container exited. Its own message is left out: it may contain
-/// anything. The container engine's message about a failed start does not.
-pub(crate) fn ended(state: &ContainerState) -> Option<String> {
-    let ended = state.terminated.as_ref()?;
-    let code = format!("exit code {}", ended.exit_code);
-    Some(match (ended.reason.as_deref(), &ended.message) {
-        (Some("OOMKilled"), _) => format!("out of memory ({code})"),
-        (Some("StartError" | "ContainerCannotRun"), Some(message)) => {
-            format!("cannot be started: {}", one_line(reason_of_start(message)))
-        }
-        (Some("Error" | "Completed") | None, _) => code,
-        (Some(reason), _) => format!("{code} ({reason})"),
-    })
-}
-
-/// Returns the end of a chain of causes that all say that a container failed to start.
-fn reason_of_start(message: &str) -> &str {
-    let at = message.find("exec: ").unwrap_or_default();
-    &message[at..]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        cause::{tests::pod, why},
-        stuck::is_failing,
-    };
-    use serde_json::{Value, json};
-
-    /// A pod with two init steps, a sidecar and a main container.
-    fn with_sidecar(first: &Value, second: &Value, proxy: &Value) -> Pod {
-        let status = |name: &str, state: &Value| {
-            let ready = state.pointer("/terminated/exitCode") == Some(&json!(0));
-            json!({"name": name, "image": "", "imageID": "", "ready": ready,
-                   "restartCount": 2, "state": state})
-        };
-        let waits = json!({"waiting": {"reason": "PodInitializing"}});
-        let mut pod = pod(&json!({
-            "initContainerStatuses": [
-                status("fetch", first), status("migrate", second), status("proxy", proxy),
-            ],
-            "containerStatuses": [status("web", &waits)],
-        }));
-        let init = json!([
-            {"name": "fetch"}, {"name": "migrate"}, {"name": "proxy", "restartPolicy": "Always"},
-        ]);
-        pod.spec.as_mut().unwrap().init_containers = serde_json::from_value(init).unwrap();
-        pod
-    }
-
-    #[test]
-    fn names_init_steps_and_sidecars() {
-        let done = json!({"terminated": {"exitCode": 0, "reason": "Completed"}});
-        let failed = json!({"terminated": {"exitCode": 3, "reason": "Error"}});
-        let runs = json!({"running": {}});
-        let later = json!({"waiting": {"reason": "PodInitializing"}});
-        let crashing = json!({"waiting": {"reason": "CrashLoopBackOff"}});
-
-        let pod = with_sidecar(&runs, &later, &later);
-        assert_eq!(why(&pod, &[]), "init step `fetch`: still running");
-        let pod = with_sidecar(&done, &failed, &later);
-        let expected = "init step `migrate`: exit code 3";
-        assert_eq!(how_it_failed(&pod).as_deref(), Some(expected));
-        let expected = "init step `migrate`: crash loop: exit code 3, 2 restarts";
-        assert_eq!(why(&pod, &[]), expected);
-        assert_eq!(log_source(&pod), Some(("migrate", false)));
-        let pod = with_sidecar(&done, &crashing, &later);
-        let expected = "init step `migrate`: crash loop: 2 restarts";
-        assert_eq!(why(&pod, &[]), expected);
-        assert_eq!(log_source(&pod), Some(("migrate", true)));
-        assert!(is_failing(&pod));
-        let pod = with_sidecar(&done, &done, &runs);
-        assert_eq!(why(&pod, &[]), "sidecar `proxy`: running, not ready yet");
-        assert_eq!(log_source(&pod), Some(("proxy", false)));
-        let mut pod = with_sidecar(&done, &done, &runs);
-        let statuses = pod
-            .status
-            .as_mut()
-            .unwrap()
-            .init_container_statuses
-            .as_mut();
-        statuses.unwrap()[2].ready = true;
-        assert_eq!(why(&pod, &[]), "container is being created");
-        assert_eq!(log_source(&pod), Some(("web", true)));
-    }
 }

@@ -1,6 +1,8 @@
 //! The pods of a component, and predicates for ready, started and image problems.
 //! Pure.
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::{
     api::{
         apps::v1::Deployment,
@@ -55,6 +57,38 @@ pub(crate) fn component(pod: &Pod) -> Option<&str> {
 fn label_of<'a>(pod: &'a Pod, name: &str) -> Option<&'a str> {
     let labels = pod.metadata.labels.as_ref()?;
     labels.get(name).map(String::as_str)
+}
+
+/// Returns the names of the `ConfigMap`s and the Secrets that pods refer to which are not
+/// ready.
+pub(crate) fn references(live: &Live) -> (BTreeSet<String>, BTreeSet<String>) {
+    let (mut maps, mut secrets) = (BTreeSet::new(), BTreeSet::new());
+    for pod in live.pods.iter().filter(|pod| !is_ready(pod)) {
+        let Some(spec) = &pod.spec else { continue };
+        let init = spec.init_containers.iter().flatten();
+        for container in init.chain(&spec.containers) {
+            let sources = container
+                .env
+                .iter()
+                .flatten()
+                .filter_map(|variable| variable.value_from.as_ref());
+            for source in sources {
+                maps.extend(
+                    source
+                        .config_map_key_ref
+                        .as_ref()
+                        .map(|key| key.name.clone()),
+                );
+                secrets.extend(source.secret_key_ref.as_ref().map(|key| key.name.clone()));
+            }
+        }
+        for volume in spec.volumes.iter().flatten() {
+            maps.extend(volume.config_map.as_ref().map(|source| source.name.clone()));
+            let secret = volume.secret.as_ref();
+            secrets.extend(secret.and_then(|source| source.secret_name.clone()));
+        }
+    }
+    (maps, secrets)
 }
 
 /// Splits the pods of a workload into those of its current revision and older

@@ -11,15 +11,13 @@ use k8s_openapi::{
 };
 use kcc_lower::kubernetes::Object;
 use kcc_model::Until;
-use kcc_plan::Readiness;
+use kcc_plan::{Cause, Readiness};
 use serde_json::Value;
 
 use crate::{
-    cause,
+    causes::{self, Exits},
     live::Live,
     pod_container, pods,
-    stuck::{self, Exits},
-    text::one_line,
 };
 
 /// Determines the readiness of one workload.
@@ -28,7 +26,7 @@ pub(crate) fn readiness(live: &Live, workload: &Object, until: Until) -> Readine
     let name = &workload.name;
     let count = match workload.kind.as_str() {
         "Job" => match live.jobs.get(name) {
-            Some(job) => return of_job(live, job, name, until),
+            Some(job) => return of_job(live, job, workload, until),
             None => None,
         },
         // A CronJob does its part by existing; its runs have their own status.
@@ -46,10 +44,11 @@ pub(crate) fn readiness(live: &Live, workload: &Object, until: Until) -> Readine
         // Any other kind is ready once it exists.
         _ => return Readiness::Ready,
     };
-    match count {
-        Some(count) => of_replicas(live, workload, component, &count, until),
-        None => waiting(format!("{} `{name}` does not exist", workload.kind)),
+    if let Some(count) = count {
+        return of_replicas(live, workload, component, &count, until);
     }
+    let why = format!("{} `{name}` does not exist", workload.kind);
+    Readiness::Waiting(Cause::new("absent", why).may_follow())
 }
 
 /// The replicas of a workload, by progress.
@@ -97,42 +96,46 @@ fn of_replicas(
     let stays_up = workload.manifest.pointer("/spec/minReadySeconds");
     let only_started = until == Until::Started && stays_up.is_none_or(Value::is_null);
     let (done, what) = progress(count, (&current, &old), only_started);
-    let text = |cause: Option<String>| {
-        let mut text = match cause {
+    let so_far = format!("{done} of {} {what}", replicas(count.wanted));
+    let complete = |cause: Option<Cause>| {
+        let mut cause = match cause {
             Some(cause) if count.wanted == 1 => cause,
-            Some(cause) => format!("{done} of {} {what}: {cause}", replicas(count.wanted)),
-            None => format!("{done} of {} {what}", replicas(count.wanted)),
+            Some(cause) => Cause {
+                progress: Some(so_far.clone()),
+                ..cause
+            },
+            None => Cause::progress(so_far.clone()),
         };
         if !old.is_empty() {
             let count = i32::try_from(old.len()).unwrap_or(i32::MAX);
-            text = format!("{text}; {}", still_running(count));
+            cause.message = format!("{}; {}", cause.message, still_running(count));
         }
-        text
+        cause
     };
     if done < count.wanted {
-        let mut all = current.iter();
-        if let Some(cause) = all.find_map(|pod| stuck::stuck(pod, Exits::Never)) {
-            let why = text(Some(cause));
-            return Readiness::Failed { why };
+        let unready = |pods: &[&Pod]| -> Vec<Cause> {
+            let unready = pods.iter().filter(|pod| !pods::is_ready(pod));
+            unready
+                .map(|pod| causes::of_pod(live, workload, pod, Exits::Never))
+                .collect()
+        };
+        let own = unready(&current);
+        if let Some(cause) = own.iter().find(|cause| cause.is_final) {
+            return Readiness::Failed(complete(Some(cause.clone())));
         }
-        if let Some(why) = &count.refused {
-            let refused = text(Some(format!("pods cannot be created: {}", one_line(why))));
-            return if stuck::is_refused_for_good(why) {
-                Readiness::Failed { why: refused }
-            } else {
-                waiting(refused)
-            };
-        }
-        // A rollout pod by pod waits for a broken pod of the previous revision.
-        let mut unready = current
-            .iter()
-            .chain(&old)
-            .filter(|pod| !pods::is_ready(pod));
-        let why = text(unready.next().map(|pod| cause::why(pod, &live.events)));
-        return if count.deadline_exceeded {
-            Readiness::Failed { why }
+        let refusal = count.refused.as_deref();
+        let refused = refusal.and_then(|why| causes::of_workload(live, workload, Some(why)));
+        let cause = refused
+            .or_else(|| own.into_iter().next())
+            // A rollout pod by pod waits for a broken pod of the previous revision.
+            .or_else(|| unready(&old).into_iter().next())
+            .or_else(|| causes::of_workload(live, workload, None));
+        let is_final = cause.as_ref().is_some_and(|cause| cause.is_final);
+        let cause = complete(cause);
+        return if count.deadline_exceeded || is_final {
+            Readiness::Failed(cause)
         } else {
-            waiting(why)
+            Readiness::Waiting(cause)
         };
     }
     if !only_started && count.all > count.updated {
@@ -212,8 +215,8 @@ fn of_deployment(deployment: &Deployment) -> Replicas {
 
 /// Returns the refusal to create pods of a workload that has no condition for it.
 fn refused(live: &Live, metadata: &ObjectMeta) -> Option<String> {
-    let message = cause::last_event(metadata.uid.as_deref()?, "FailedCreate", &live.events)?;
-    Some(message.to_owned())
+    let event = causes::last_event(live, metadata.uid.as_deref()?, "FailedCreate")?;
+    event.message.clone()
 }
 
 fn of_stateful_set(set: &StatefulSet) -> Replicas {
@@ -251,62 +254,60 @@ fn of_daemon_set(set: &DaemonSet) -> Replicas {
     }
 }
 
-fn of_job(live: &Live, job: &Job, name: &str, until: Until) -> Readiness {
-    let own = pods::of_job(live, name);
+fn of_job(live: &Live, job: &Job, workload: &Object, until: Until) -> Readiness {
+    let own = pods::of_job(live, &workload.name);
     let status = job.status.clone().unwrap_or_default();
-    let condition = |kind: &str| {
-        let mut conditions = status.conditions.iter().flatten();
-        conditions.find(|condition| condition.type_ == kind && condition.status == "True")
-    };
-    if condition("Complete").is_some() {
+    let mut conditions = status.conditions.iter().flatten();
+    if conditions.any(|condition| condition.type_ == "Complete" && condition.status == "True") {
         return Readiness::Ready;
     }
-    let last = own
-        .first()
-        .and_then(|pod| pod_container::how_it_failed(pod));
-    if let Some(failed) = condition("Failed") {
-        let reason = match failed.reason.as_deref() {
-            Some("BackoffLimitExceeded") => "no retries left".to_owned(),
-            Some("DeadlineExceeded") => "deadline exceeded".to_owned(),
-            Some(reason) => format!("failed ({reason})"),
-            None => "failed".to_owned(),
+    if let Some(cause) = causes::of_workload(live, workload, None) {
+        return if cause.is_final {
+            Readiness::Failed(cause)
+        } else {
+            Readiness::Waiting(cause)
         };
-        let why = last.map_or(reason.clone(), |how| format!("{reason}: {how}"));
-        return Readiness::Failed { why };
     }
     if until == Until::Started && own.iter().any(|pod| pods::is_started(pod)) {
         return Readiness::Ready;
     }
-    let mut all = own.iter();
-    if let Some(why) = all.find_map(|pod| stuck::stuck(pod, Exits::Retried)) {
-        return Readiness::Failed { why };
+    let of_pod = |pod: &Pod| causes::of_pod(live, workload, pod, Exits::Retried);
+    let mut all = own.iter().filter(|pod| !pods::is_ready(pod));
+    if let Some(cause) = all.find_map(|pod| Some(of_pod(pod)).filter(|cause| cause.is_final)) {
+        return Readiness::Failed(cause);
     }
     let failures = status.failed.unwrap_or_default();
+    let failed = own.iter().find(|pod| pod_container::has_failed(pod));
     let held_up = own
         .iter()
         .find(|pod| !pods::is_started(pod) && !pods::is_ready(pod));
-    let refused = own
+    let refusal = own
         .is_empty()
         .then(|| refused(live, &job.metadata))
         .flatten();
-    if let Some(message) = refused {
-        let why = format!("pod cannot be created: {}", one_line(&message));
-        return if stuck::is_refused_for_good(&message) {
-            Readiness::Failed { why }
+    if let Some(cause) = refusal.and_then(|why| causes::of_workload(live, workload, Some(&why))) {
+        return if cause.is_final {
+            Readiness::Failed(cause)
         } else {
-            waiting(why)
+            Readiness::Waiting(cause)
         };
     }
-    waiting(match (held_up, last) {
-        (_, Some(how)) if failures > 0 => format!("{how}, retrying"),
-        (Some(pod), _) => cause::why(pod, &live.events),
-        (None, _) if own.is_empty() => "its pod does not exist yet".to_owned(),
-        _ => "still running".to_owned(),
+    Readiness::Waiting(match (held_up, failed) {
+        (_, Some(pod)) if failures > 0 => {
+            let cause = of_pod(pod);
+            Cause {
+                message: format!("{}, retrying", cause.message),
+                ..cause
+            }
+        }
+        (Some(pod), _) => of_pod(pod),
+        (None, _) if own.is_empty() => Cause::progress("its pod does not exist yet"),
+        _ => Cause::progress("still running"),
     })
 }
 
 fn waiting(why: String) -> Readiness {
-    Readiness::Waiting { why }
+    Readiness::Waiting(Cause::progress(why))
 }
 
 #[cfg(test)]

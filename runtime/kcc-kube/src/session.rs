@@ -203,7 +203,7 @@ pub async fn status(desired: &Desired, options: &Options) -> Result<StatusReport
     let records = session.read_records().await?;
     let observed =
         observe::objects(&session.client, &session.scope, session.kube, &records).await?;
-    let live = session.driver().live(None).await?;
+    let live = session.driver().explained(None).await?;
     Ok(crate::status::status(
         desired,
         session.kube,

@@ -9,16 +9,18 @@ use kcc_lower::{
 };
 use kcc_model::{Name, Until};
 use kcc_plan::{
-    Address, ComponentStatus, Finding, FindingKind, Plan, Readiness, Scope, State, StatusReport,
+    Address, Cause, ComponentStatus, Finding, FindingKind, Plan, Readiness, Scope, State,
+    StatusReport,
 };
 use serde_json::Value;
 
 use crate::{
+    causes,
     live::Live,
     observed::{Observed, Ownership, Reference},
     pods, reconcile,
     records::Records,
-    rollout, stuck,
+    rollout,
 };
 
 /// Determines the status of every component.
@@ -62,17 +64,8 @@ pub(crate) fn status(
             Ownership::Unrecorded => "not declared",
             Ownership::Labelled | Ownership::Former | Ownership::Unmanaged => continue,
         };
-        let status = ComponentStatus {
-            team: existing.team.clone(),
-            state: State::Running,
-            ready: 0,
-            replicas: 0,
-            why: Some(why.to_owned()),
-            unapplied: None,
-            addresses: Vec::new(),
-            address_pending: false,
-            manual: false,
-        };
+        let mut status = ComponentStatus::new(State::Running, (0, 0)).because(why);
+        status.team.clone_from(&existing.team);
         components.insert(name.clone(), status);
     }
     StatusReport::new(
@@ -100,10 +93,11 @@ pub(crate) fn not_ready<P>(kube: &KubernetesDesired, live: &Live, plan: &Plan<P>
             let changes = plan.operations().any(|operation| {
                 operation.kind == workload.kind && operation.name == workload.name
             });
-            let cause = match rollout::readiness(live, workload, until) {
-                _ if changes => continue,
-                Readiness::Ready => continue,
-                Readiness::Waiting { why } | Readiness::Failed { why } => why,
+            if changes {
+                continue;
+            }
+            let Some(cause) = rollout::readiness(live, workload, until).cause() else {
+                continue;
             };
             found.push(Finding {
                 finding: FindingKind::NotReady,
@@ -111,8 +105,8 @@ pub(crate) fn not_ready<P>(kube: &KubernetesDesired, live: &Live, plan: &Plan<P>
                 name: workload.name.clone(),
                 component: Some(name.clone()),
                 team: component.team.clone(),
-                cause,
-                help: None,
+                cause: cause.text(),
+                help: cause.help,
                 alternatives: Vec::new(),
                 conflict: None,
             });
@@ -131,23 +125,16 @@ fn is_managed(observed: &Observed, workload: &Object) -> bool {
 }
 
 fn unmanaged(workload: &Object) -> ComponentStatus {
-    ComponentStatus {
-        team: None,
-        state: State::Absent,
-        ready: 0,
-        replicas: u32::try_from(declared_replicas(workload)).unwrap_or_default(),
-        why: Some(format!(
-            "{} exists and is not managed by kcc",
-            Reference::of(workload)
-        )),
-        unapplied: None,
-        addresses: Vec::new(),
-        address_pending: false,
-        manual: false,
-    }
+    let replicas = u32::try_from(declared_replicas(workload)).unwrap_or_default();
+    let message = format!(
+        "{} exists and is not managed by kcc",
+        Reference::of(workload)
+    );
+    ComponentStatus::new(State::Absent, (0, replicas)).caused_by(Cause::new("unmanaged", message))
 }
 
-fn of_workload(workload: &Object, job: bool, live: &Live) -> ComponentStatus {
+/// Determines the status of one workload.
+pub(crate) fn of_workload(workload: &Object, job: bool, live: &Live) -> ComponentStatus {
     let until = if job {
         Until::Completed
     } else {
@@ -165,8 +152,8 @@ fn of_workload(workload: &Object, job: bool, live: &Live) -> ComponentStatus {
     };
     let component = workload.component.as_deref().unwrap_or(&workload.name);
     let own = pods::of_component(live, component);
-    let failed = matches!(answer, Readiness::Failed { .. })
-        || (!done && own.iter().any(|pod| stuck::is_failing(pod)));
+    let failed = matches!(answer, Readiness::Failed(_))
+        || (!done && own.iter().any(|pod| causes::is_failing(pod)));
     let state = match () {
         () if !existing => State::Absent,
         () if done && job => State::Completed,
@@ -176,20 +163,11 @@ fn of_workload(workload: &Object, job: bool, live: &Live) -> ComponentStatus {
         () if failed => State::Failed,
         () => State::Starting,
     };
-    let why = match answer {
-        Readiness::Ready => None,
-        Readiness::Waiting { why } | Readiness::Failed { why } => Some(why),
-    };
-    ComponentStatus {
-        team: None,
-        state,
-        ready: u32::try_from(ready).unwrap_or_default(),
-        replicas: u32::try_from(replicas).unwrap_or_default(),
-        why,
-        unapplied: None,
-        addresses: Vec::new(),
-        address_pending: false,
-        manual: false,
+    let count = |count: i32| u32::try_from(count).unwrap_or_default();
+    let status = ComponentStatus::new(state, (count(ready), count(replicas)));
+    match answer.cause() {
+        Some(cause) => status.caused_by(cause),
+        None => status,
     }
 }
 

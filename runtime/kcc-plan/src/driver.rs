@@ -7,7 +7,7 @@ use std::future::Future;
 use kcc_model::Until;
 use tokio::sync::watch;
 
-use crate::{Calls, Error, Event, Operation, Reporter, Step};
+use crate::{Calls, Cause, Error, Event, Operation, Reporter, Step};
 
 /// Makes the calls of a plan's steps, those of several steps concurrently. All
 /// decisions are in the step's payload.
@@ -52,6 +52,16 @@ pub trait Driver: Sync {
         std::future::ready(Ok(Readiness::Ready))
     }
 
+    /// Returns the cause why a component is not ready, with all that the engine knows
+    /// about it. Called once, after a wait failed.
+    fn explain(
+        &self,
+        _component: &str,
+        _until: Until,
+    ) -> impl Future<Output = Option<Cause>> + Send {
+        std::future::ready(None)
+    }
+
     /// Returns what to do about a component that is not ready, if the engine knows.
     fn advice(&self, _component: &str) -> impl Future<Output = Option<String>> + Send {
         std::future::ready(None)
@@ -84,22 +94,25 @@ pub trait Driver: Sync {
     fn mutating_calls(&self) -> u64;
 }
 
-/// The answer to [`Driver::ready`]. `why` is shown to people: the last answer of
-/// a health check, an exit code, the end of a log; never a secret.
+/// The answer to [`Driver::ready`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Readiness {
     /// The state is reached.
     Ready,
     /// The state is not reached yet.
-    Waiting {
-        /// The missing condition.
-        why: String,
-    },
+    Waiting(Cause),
     /// The state will not be reached without intervention.
-    Failed {
-        /// The failure.
-        why: String,
-    },
+    Failed(Cause),
+}
+
+impl Readiness {
+    /// Returns the reason why the state is not reached.
+    pub fn cause(self) -> Option<Cause> {
+        match self {
+            Self::Ready => None,
+            Self::Waiting(cause) | Self::Failed(cause) => Some(cause),
+        }
+    }
 }
 
 /// The environment in which a step is performed.

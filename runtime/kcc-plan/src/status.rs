@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use kcc_lower::Desired;
+use jiff::Timestamp;
 use kcc_model::Name;
 use serde::Serialize;
 
-use crate::{Address, LabelledObject, Scope, Unapplied};
+use crate::{Address, Cause, LabelledObject, NeedLink, Scope};
 
 /// The observed state of a component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -59,9 +59,18 @@ pub struct ComponentStatus {
     pub ready: u32,
     /// The desired number of replicas.
     pub replicas: u32,
+    /// The time at which it stopped being ready, or never became so, by the engine's clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
     /// The reason if it is not ready.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// The cause of its own if it is not ready; none if it only waits for what it needs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+    /// The needs that lead to the component whose cause is that of this one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<NeedLink>,
     /// The reason why the last apply could not bring it to its desired state;
     /// the previous version may still run.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,25 +80,53 @@ pub struct ComponentStatus {
     /// True if the cluster has yet to assign an address.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub address_pending: bool,
+    /// True for a job, which is ready once it has completed.
+    #[serde(skip)]
+    pub is_job: bool,
     /// True if no apply starts it, but `kcc start` alone.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub manual: bool,
 }
 
 impl ComponentStatus {
-    /// Creates the status of a component outside the system, which has no readiness.
-    pub fn external() -> Self {
+    /// Creates the status of a component in a state, with so many ready replicas.
+    pub fn new(state: State, (ready, replicas): (u32, u32)) -> Self {
         Self {
             team: None,
-            state: State::External,
-            ready: 0,
-            replicas: 0,
+            state,
+            ready,
+            replicas,
+            since: None,
             why: None,
+            cause: None,
+            needs: Vec::new(),
             unapplied: None,
             addresses: Vec::new(),
             address_pending: false,
+            is_job: false,
             manual: false,
         }
+    }
+
+    /// Creates the status of a component outside the system, which has no readiness.
+    pub fn external() -> Self {
+        Self::new(State::External, (0, 0))
+    }
+
+    /// Sets the reason why it is not ready.
+    #[must_use]
+    pub fn caused_by(mut self, cause: Cause) -> Self {
+        self.why = Some(cause.message.clone());
+        self.since = cause.since;
+        self.cause = Some(cause);
+        self
+    }
+
+    /// Sets a reason that does not keep it from being ready.
+    #[must_use]
+    pub fn because(mut self, why: impl Into<String>) -> Self {
+        self.why = Some(why.into());
+        self
     }
 
     /// Returns true if all of its replicas are ready and as desired, or if it is
@@ -125,34 +162,6 @@ pub struct StatusReport {
 }
 
 impl StatusReport {
-    /// Adds the records to what was observed.
-    pub fn new(
-        desired: &Desired,
-        scope: Scope,
-        mut components: BTreeMap<Name, ComponentStatus>,
-        unapplied: &Unapplied,
-        unfinished: bool,
-        mut labelled: Vec<LabelledObject>,
-    ) -> Self {
-        labelled.retain(LabelledObject::is_recoverable);
-        for (name, component) in &mut components {
-            component.unapplied = unapplied.components.get(name).cloned();
-            let declared = desired.components.get(name);
-            component.manual = declared.is_some_and(|declared| declared.manual);
-            if component.manual && component.state == State::Absent {
-                let start = scope.command(&format!("start {name}"));
-                component.why = Some(format!("started by hand: `{start}`"));
-            }
-        }
-        Self {
-            scope,
-            components,
-            unapplied: unapplied.target.clone(),
-            unfinished,
-            unrecorded: labelled,
-        }
-    }
-
     /// Returns true if all components are ready, the last apply is complete, and
     /// the record lists everything that kcc made.
     pub fn is_ready(&self) -> bool {

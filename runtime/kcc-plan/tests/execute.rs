@@ -16,9 +16,9 @@ use kcc_diag::Code;
 use kcc_lower::{Desired, EngineDesired, docker::DockerDesired};
 use kcc_model::Until;
 use kcc_plan::{
-    Action, ApplyReport, Calls, Cancel, Context, Draft, Driver, Error, Event, Finding, FindingKind,
-    Intent, LabelledObject, Options, Outcome, Plan, PlanBuilder, Readiness, RecordStore, Reporter,
-    Silent, Step, Unapplied, execute, observe_undisturbed, perform,
+    Action, ApplyReport, Calls, Cancel, Cause, Context, Draft, Driver, Error, Event, Finding,
+    FindingKind, Intent, LabelledObject, Options, Outcome, Plan, PlanBuilder, Readiness,
+    RecordStore, Reporter, Silent, Step, Unapplied, execute, observe_undisturbed, perform,
 };
 use kcc_test_engines::desired::component;
 
@@ -83,17 +83,13 @@ impl Driver for Fake {
         let times = polls.entry(component.to_owned()).or_default();
         *times += 1;
         if self.never.contains(component) {
-            return Ok(Readiness::Failed {
-                why: "exit code 1".to_owned(),
-            });
+            return Ok(Readiness::Failed(Cause::new("exit-code", "exit code 1")));
         }
         match self.ready_after.get(component) {
-            Some(Some(after)) if *times <= *after => Ok(Readiness::Waiting {
-                why: format!("polled {times} times"),
-            }),
-            Some(None) => Ok(Readiness::Waiting {
-                why: "answered 503".to_owned(),
-            }),
+            Some(Some(after)) if *times <= *after => Ok(Readiness::Waiting(Cause::progress(
+                format!("polled {times} times"),
+            ))),
+            Some(None) => Ok(Readiness::Waiting(Cause::progress("answered 503"))),
             _ => {
                 self.log
                     .lock()

@@ -9,8 +9,8 @@ use std::{
 
 use bollard::{
     models::{
-        ContainerStateStatusEnum, ContainerSummaryStateEnum, EndpointSettings, HealthConfig,
-        HealthStatusEnum, HostConfig, PortBinding, PortMap,
+        ContainerInspectResponse, ContainerStateStatusEnum, ContainerSummaryStateEnum,
+        EndpointSettings, HealthConfig, HealthStatusEnum, HostConfig, PortBinding, PortMap,
     },
     query_parameters::{
         DownloadFromContainerOptions, EventsOptions, InspectContainerOptions,
@@ -87,6 +87,9 @@ pub(crate) struct Inspected {
     pub(crate) id: String,
     /// The time of its last start, as the engine formats it.
     pub(crate) started_at: String,
+    /// The times of its creation and of its last end, likewise.
+    pub(crate) created_at: String,
+    pub(crate) finished_at: String,
     /// The time it has been running, and ended, by the engine's clock.
     pub(crate) uptime: Duration,
     pub(crate) ended_for: Duration,
@@ -120,6 +123,75 @@ pub(crate) struct Inspected {
     pub(crate) process: Process,
     /// The settings that can be changed while it exists, under the engine's names.
     pub(crate) settings: Value,
+}
+
+impl Inspected {
+    /// Reads the engine's answer; `elapsed` returns the time since one of the engine's.
+    pub(crate) fn of(
+        container: ContainerInspectResponse,
+        elapsed: impl Fn(&str) -> Duration,
+    ) -> Self {
+        let id = container.id.unwrap_or_default();
+        let state = container.state.unwrap_or_default();
+        let started_at = state.started_at.unwrap_or_default();
+        let finished_at = state.finished_at.unwrap_or_default();
+        let created_at = container.created.unwrap_or_default();
+        let host = container.host_config.unwrap_or_default();
+        let settings = settings(&host);
+        let memory = host.memory.and_then(|bytes| u64::try_from(bytes).ok());
+        let bindings = host.port_bindings;
+        let config = container.config.unwrap_or_default();
+        let joined = host
+            .network_mode
+            .as_deref()
+            .and_then(|mode| mode.strip_prefix("container:"));
+        let network_settings = container.network_settings.unwrap_or_default();
+        let networks = network_settings.networks;
+        let health = state.health.and_then(|health| {
+            let last = health.log.and_then(|mut log| log.pop()?.output);
+            match health.status? {
+                HealthStatusEnum::NONE | HealthStatusEnum::EMPTY => None,
+                HealthStatusEnum::HEALTHY => Some(EngineHealth::Healthy),
+                _ => Some(last.map_or(EngineHealth::Starting, |last| {
+                    EngineHealth::Failing(last.trim().to_owned())
+                })),
+            }
+        });
+        Self {
+            uptime: elapsed(&started_at),
+            ended_for: elapsed(&finished_at),
+            finished_at,
+            started_at,
+            created_at,
+            state: state_of(state.status, state.exit_code),
+            image: config.image.unwrap_or_default(),
+            image_id: container.image.unwrap_or_default(),
+            published: published(bindings),
+            addresses: addresses(network_settings.ports),
+            networks: networks
+                .unwrap_or_default()
+                .into_iter()
+                .map(|(name, end)| (name, attached(end, &id)))
+                .collect(),
+            on_host: host.network_mode.as_deref() == Some("host"),
+            joined: joined.map(str::to_owned),
+            health,
+            health_command: config.healthcheck.and_then(health_command),
+            restarts: container.restart_count.unwrap_or_default(),
+            exit_code: state.exit_code.unwrap_or_default(),
+            error: state.error.filter(|error| !error.is_empty()),
+            out_of_memory: state.oom_killed.unwrap_or_default(),
+            memory: memory.filter(|bytes| *bytes > 0),
+            process: Process {
+                entrypoint: config.entrypoint,
+                command: config.cmd,
+                user: config.user,
+                env: variables(config.env),
+            },
+            settings,
+            id,
+        }
+    }
 }
 
 /// The process in a container. Has no `Debug`: the environment holds secrets.
@@ -277,64 +349,8 @@ impl Client {
             Err(error) if is_missing(&error) => return Ok(None),
             Err(error) => return Err(refused("inspect container", name, error)),
         };
-        let id = container.id.unwrap_or_default();
-        let state = container.state.unwrap_or_default();
-        let started_at = state.started_at.unwrap_or_default();
-        let host = container.host_config.unwrap_or_default();
-        let settings = settings(&host);
-        let memory = host.memory.and_then(|bytes| u64::try_from(bytes).ok());
-        let bindings = host.port_bindings;
-        let config = container.config.unwrap_or_default();
-        let joined = host
-            .network_mode
-            .as_deref()
-            .and_then(|mode| mode.strip_prefix("container:"));
-        let network_settings = container.network_settings.unwrap_or_default();
-        let networks = network_settings.networks;
-        let health = state.health.and_then(|health| {
-            let last = health.log.and_then(|mut log| log.pop()?.output);
-            match health.status? {
-                HealthStatusEnum::NONE | HealthStatusEnum::EMPTY => None,
-                HealthStatusEnum::HEALTHY => Some(EngineHealth::Healthy),
-                _ => Some(last.map_or(EngineHealth::Starting, |last| {
-                    EngineHealth::Failing(last.trim().to_owned())
-                })),
-            }
-        });
-        Ok(Some(Inspected {
-            uptime: self.clock.elapsed_since(started_at.as_str()),
-            ended_for: self
-                .clock
-                .elapsed_since(&state.finished_at.unwrap_or_default()),
-            started_at,
-            state: state_of(state.status, state.exit_code),
-            image: config.image.unwrap_or_default(),
-            image_id: container.image.unwrap_or_default(),
-            published: published(bindings),
-            addresses: addresses(network_settings.ports),
-            networks: networks
-                .unwrap_or_default()
-                .into_iter()
-                .map(|(name, end)| (name, attached(end, &id)))
-                .collect(),
-            on_host: host.network_mode.as_deref() == Some("host"),
-            joined: joined.map(str::to_owned),
-            health,
-            health_command: config.healthcheck.and_then(health_command),
-            restarts: container.restart_count.unwrap_or_default(),
-            exit_code: state.exit_code.unwrap_or_default(),
-            error: state.error.filter(|error| !error.is_empty()),
-            out_of_memory: state.oom_killed.unwrap_or_default(),
-            memory: memory.filter(|bytes| *bytes > 0),
-            process: Process {
-                entrypoint: config.entrypoint,
-                command: config.cmd,
-                user: config.user,
-                env: variables(config.env),
-            },
-            settings,
-            id,
-        }))
+        let elapsed = |time: &str| self.clock.elapsed_since(time);
+        Ok(Some(Inspected::of(container, elapsed)))
     }
 
     /// Returns the variables that an image sets; none if the image is gone.

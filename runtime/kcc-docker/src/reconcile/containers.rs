@@ -275,12 +275,8 @@ impl<'a> Reconciler<'a> {
         container: &Container,
         existing: &ObservedContainer,
     ) {
-        let (Readiness::Waiting { why } | Readiness::Failed { why }) = self
-            .observed
-            .readiness
-            .get(name)
-            .unwrap_or(&Readiness::Ready)
-        else {
+        let readiness = self.observed.readiness.get(name).cloned();
+        let Some(cause) = readiness.and_then(Readiness::cause) else {
             return;
         };
         self.plan.add_finding(Finding {
@@ -289,8 +285,8 @@ impl<'a> Reconciler<'a> {
             name: name.to_owned(),
             component: Some(container.component.clone()),
             team: existing.object.team.clone(),
-            cause: why.clone(),
-            help: None,
+            cause: cause.text(),
+            help: cause.help,
             alternatives: Vec::new(),
             conflict: None,
         });

@@ -24,7 +24,7 @@ use kcc_lower::{
 };
 use kcc_model::RefusedUser;
 use kcc_model::{Build, Check, EnvValue, Until};
-use kcc_plan::{FindingKind, MissingSecret, Options, Plan, Prune, Readiness};
+use kcc_plan::{Cause, FindingKind, MissingSecret, Options, Plan, Prune, Readiness};
 use kcc_test_engines::desired::{self, chain};
 use serde_json::{Value, json};
 

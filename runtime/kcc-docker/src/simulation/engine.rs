@@ -679,7 +679,7 @@ impl SimulatedEngine for Docker {
             };
             if !ready {
                 let why = format!("{name} is {state:?}");
-                return Readiness::Failed { why };
+                return Readiness::Failed(kcc_plan::Cause::progress(why));
             }
         }
         Readiness::Ready

@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::future::join_all;
 use k8s_openapi::{
     NamespaceResourceScope,
     api::{
         apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet},
         batch::v1::{CronJob, Job},
-        core::v1::{Event, Pod},
+        core::v1::{
+            ConfigMap, Event, LimitRange, Node, PersistentVolume, PersistentVolumeClaim, Pod,
+            Secret, ServiceAccount,
+        },
+        storage::v1::StorageClass,
     },
 };
 use kcc_plan::Error;
@@ -16,18 +19,11 @@ use kube::{
     Resource, ResourceExt,
     api::{Api, ListParams},
 };
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
 
 use super::Client;
 use crate::{live::Live, observed::Reference, pods};
-
-/// The reasons of events that explain why a pod is not ready or missing.
-const TELLING: [&str; 4] = [
-    "Unhealthy",
-    "FailedMount",
-    "FailedCreate",
-    "FailedCreatePodSandBox",
-];
 
 impl Client {
     /// Reads the labelled workloads of some kinds and their pods: one list per kind,
@@ -62,8 +58,7 @@ impl Client {
             live.replica_sets = self.typed::<ReplicaSet>(namespace, labels).await?;
         }
         if held_up || live.lacks_pods() {
-            let events = TELLING.map(|reason| self.events(namespace, reason));
-            live.events = join_all(events).await.concat();
+            live.events = self.events(namespace, "type=Warning").await;
         }
         Ok(live)
     }
@@ -89,6 +84,94 @@ impl Client {
             events: events.items,
             ..live
         })
+    }
+
+    /// Reads what refusals are about, by kind: all in the namespace or in the cluster. Of
+    /// Secrets and `ConfigMap`s only the names, and the keys of those that pods refer to.
+    /// They only explain: what cannot be read is missing.
+    pub(crate) async fn explanations(
+        &self,
+        namespace: &str,
+        live: &Live,
+    ) -> BTreeMap<String, Vec<Value>> {
+        let (nodes, classes, volumes, claims, ranges, accounts) = tokio::join!(
+            self.described(Api::<Node>::all(self.kube.clone())),
+            self.described(Api::<StorageClass>::all(self.kube.clone())),
+            self.described(Api::<PersistentVolume>::all(self.kube.clone())),
+            self.described(Api::<PersistentVolumeClaim>::namespaced(
+                self.kube.clone(),
+                namespace
+            )),
+            self.described(Api::<LimitRange>::namespaced(self.kube.clone(), namespace)),
+            self.described(Api::<ServiceAccount>::namespaced(
+                self.kube.clone(),
+                namespace
+            )),
+        );
+        let (referenced_maps, referenced_secrets) = pods::references(live);
+        let (maps, secrets) = tokio::join!(
+            self.keyed::<ConfigMap>(namespace, &referenced_maps, |map| {
+                map.data.into_iter().flatten().map(|(key, _)| key).collect()
+            }),
+            self.keyed::<Secret>(namespace, &referenced_secrets, |secret| {
+                secret
+                    .data
+                    .into_iter()
+                    .flatten()
+                    .map(|(key, _)| key)
+                    .collect()
+            }),
+        );
+        let all = [
+            nodes, classes, volumes, claims, ranges, accounts, maps, secrets,
+        ];
+        all.into_iter().flatten().collect()
+    }
+
+    /// Lists objects of a kind.
+    async fn described<K>(&self, api: Api<K>) -> Option<(String, Vec<Value>)>
+    where
+        K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + DeserializeOwned + Serialize,
+    {
+        let found = api.list(&ListParams::default()).await.ok()?;
+        let all = found
+            .items
+            .iter()
+            .filter_map(|object| serde_json::to_value(object).ok());
+        Some((K::kind(&()).into_owned(), all.collect()))
+    }
+
+    /// Lists the names of objects of a kind, with the keys of some of them.
+    async fn keyed<K>(
+        &self,
+        namespace: &str,
+        referenced: &BTreeSet<String>,
+        keys: impl Fn(K) -> Vec<String>,
+    ) -> Option<(String, Vec<Value>)>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+            + Clone
+            + std::fmt::Debug
+            + DeserializeOwned,
+    {
+        let api: Api<K> = Api::namespaced(self.kube.clone(), namespace);
+        let found = api.list_metadata(&ListParams::default()).await.ok()?;
+        let mut all = Vec::new();
+        for name in found
+            .items
+            .into_iter()
+            .filter_map(|object| object.metadata.name)
+        {
+            let mut object = json!({"metadata": {"name": name}});
+            if referenced.contains(&name)
+                && let Ok(Some(found)) = api.get_opt(&name).await
+            {
+                let keys = keys(found).into_iter().map(|key| (key, Value::from("")));
+                object["data"] = Value::Object(keys.collect());
+            }
+            all.push(object);
+        }
+        Some((K::kind(&()).into_owned(), all))
     }
 
     async fn typed_if<K>(
@@ -129,7 +212,7 @@ impl Client {
     /// from its events. The cluster records no time for a write through `scale`.
     pub(crate) async fn scaled_at(&self, reference: &Reference, replicas: i64) -> Option<String> {
         let namespace = reference.namespace.as_deref()?;
-        let events = self.events(namespace, "ScalingReplicaSet").await;
+        let events = self.events(namespace, "reason=ScalingReplicaSet").await;
         let number = format!(" to {replicas}");
         let mut times: Vec<_> = events
             .into_iter()
@@ -144,10 +227,10 @@ impl Client {
         Some(times.pop()?.0.to_string())
     }
 
-    /// Returns events of a reason. They only explain, so errors are ignored.
-    async fn events(&self, namespace: &str, reason: &str) -> Vec<Event> {
+    /// Returns events with a field. They only explain, so errors are ignored.
+    async fn events(&self, namespace: &str, field: &str) -> Vec<Event> {
         let api: Api<Event> = Api::namespaced(self.kube.clone(), namespace);
-        let params = ListParams::default().fields(&format!("reason={reason}"));
+        let params = ListParams::default().fields(field);
         api.list(&params)
             .await
             .map(|list| list.items)

@@ -35,8 +35,8 @@ fn web(generation: i64, status: &Value) -> Live {
 fn describe(live: &Live, kind: &str) -> String {
     match readiness(live, &object(kind, "web"), Until::Healthy) {
         Readiness::Ready => "ready".to_owned(),
-        Readiness::Waiting { why } => format!("waiting: {why}"),
-        Readiness::Failed { why } => format!("failed: {why}"),
+        Readiness::Waiting(cause) => format!("waiting: {}", cause.text()),
+        Readiness::Failed(cause) => format!("failed: {}", cause.text()),
     }
 }
 
@@ -68,7 +68,7 @@ fn follows_a_rollout_to_its_end() {
     }]);
     assert_eq!(
         at(2, &refused),
-        "waiting: 0 of 2 replicas updated: pods cannot be created: exceeded quota: small"
+        "waiting: 0 of 2 replicas updated: pods cannot be created: quota `small` is exceeded"
     );
 }
 
@@ -129,7 +129,7 @@ fn replaced_by(state: &Value) -> Live {
 #[test]
 fn names_the_cause_of_a_broken_rollout_while_the_old_replica_serves() {
     let old = "; 1 replica of the previous revision still runs";
-    let crash = "crash loop: exit code 3, 4 restarts";
+    let crash = "crash loop: exit code 3";
     let waits = |reason: &str| json!({"waiting": {"reason": reason}});
     for (state, expected) in [
         (waits("CrashLoopBackOff"), format!("failed: {crash}{old}")),
@@ -137,7 +137,7 @@ fn names_the_cause_of_a_broken_rollout_while_the_old_replica_serves() {
         (json!({"running": {}}), format!("waiting: {crash}{old}")),
         (
             waits("ImagePullBackOff"),
-            format!("failed: image cannot be pulled: acme/web:2: ImagePullBackOff{old}"),
+            format!("failed: image `acme/web:2` cannot be pulled: ImagePullBackOff{old}"),
         ),
         (
             waits("ContainerCreating"),

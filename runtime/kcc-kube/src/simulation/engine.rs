@@ -389,7 +389,7 @@ impl SimulatedEngine for Cluster {
             });
             if !well {
                 let why = format!("{} {} is not ready", object.kind, object.name);
-                return Readiness::Failed { why };
+                return Readiness::Failed(kcc_plan::Cause::progress(why));
             }
         }
         Readiness::Ready

@@ -5,8 +5,10 @@
 
 mod cases;
 mod kubernetes;
+mod recordings;
+mod scenarios;
 
-use std::{fs, process::ExitCode};
+use std::{fs, process::ExitCode, sync::Arc};
 
 use kcc_test_engines::{
     kubernetes::Testbed,
@@ -30,6 +32,15 @@ fn main() -> ExitCode {
             runtime.block_on(case(&sandbox));
         })
     });
+    let recording = Case::new(
+        "causes_are_recorded",
+        |testbed: Arc<kubernetes::Kubernetes>| {
+            recordings::record(&testbed);
+        },
+    );
+    // A recording marks the node, and takes minutes.
+    let recording = std::env::var_os("KCC_UPDATE").map(|_| recording.alone());
+    let cases = cases.chain(recording);
     // The cases mostly wait.
     trials::run(find, Some(4), cases)
 }

@@ -12,7 +12,6 @@ use std::collections::BTreeSet;
 
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use kcc_diag::Code;
-use kcc_model::Until;
 
 pub use self::calls::make_calls;
 use self::{
@@ -20,7 +19,9 @@ use self::{
     graph::{Node, graph},
     wait::until_ready,
 };
-use crate::{ApplyReport, Cancel, Context, Driver, Error, Event, Failure, Plan, Reporter};
+use crate::{
+    ApplyReport, Cancel, Context, Driver, Error, Event, Failure, Plan, Reporter, cause::state_name,
+};
 
 /// Performs the steps of a plan through a driver and waits until its components
 /// are ready. Never fails as a whole: failures are in the report.
@@ -308,13 +309,5 @@ impl<'a, D: Driver> Run<'a, D> {
             });
         }
         self.ends[index] = Some(NodeEnd::Skipped(why));
-    }
-}
-
-fn state_name(until: Until) -> &'static str {
-    match until {
-        Until::Started => "started",
-        Until::Healthy => "healthy",
-        Until::Completed => "completed",
     }
 }

@@ -9,7 +9,7 @@ use kcc_diag::Code;
 use kcc_model::Until;
 
 use super::end::{NodeEnd, STOPPED};
-use crate::{Cancel, Driver, Error, Event, PlannedComponent, Readiness, Reporter, Wait};
+use crate::{Cancel, Cause, Driver, Error, Event, PlannedComponent, Readiness, Reporter, Wait};
 
 /// The first interval between two polls, and the longest.
 const POLL_INTERVALS: (Duration, Duration) =
@@ -36,6 +36,8 @@ pub(super) async fn until_ready<D: Driver>(
     // A reason that comes and goes, as in a crash loop, is reported once.
     let mut announced = BTreeSet::new();
     let mut errors = 0;
+    let mut cause = None;
+    let mut is_late = false;
     let why = loop {
         let answer = tokio::select! {
             answer = query(driver, wait) => answer,
@@ -48,10 +50,16 @@ pub(super) async fn until_ready<D: Driver>(
                 }
                 return Ok(NodeEnd::Done);
             }
-            Ok(Readiness::Failed { .. }) if wait.or_failed => return Ok(NodeEnd::Done),
-            Ok(Readiness::Failed { why }) if !keep_waiting => break why,
-            Ok(Readiness::Failed { why } | Readiness::Waiting { why }) => {
+            Ok(Readiness::Failed(_)) if wait.or_failed => return Ok(NodeEnd::Done),
+            Ok(Readiness::Failed(found)) if !keep_waiting => {
+                let why = found.text();
+                cause = Some(found);
+                break why;
+            }
+            Ok(Readiness::Failed(found) | Readiness::Waiting(found)) => {
                 errors = 0;
+                let why = found.text();
+                cause = Some(found);
                 why
             }
             Err(error) => {
@@ -60,7 +68,8 @@ pub(super) async fn until_ready<D: Driver>(
             }
         };
         if deadline_ms.is_some_and(|limit| begun.elapsed() >= Duration::from_millis(limit)) {
-            break with_deadline(&why, deadline_ms);
+            is_late = true;
+            break why;
         }
         if errors >= MAX_ERRORS {
             break why;
@@ -79,6 +88,16 @@ pub(super) async fn until_ready<D: Driver>(
         }
         pause = (pause * 2).min(POLL_INTERVALS.1);
     };
+    // Only now does the engine read all that explains the cause.
+    let explained = match &wait.object {
+        Some(_) => None,
+        None => driver.explain(component, until).await,
+    };
+    let why = explained.as_ref().map_or(why, Cause::text);
+    let why = match deadline_ms {
+        Some(limit) if is_late => with_deadline(&why, limit),
+        _ => why,
+    };
     reporter.event(&Event::NotReady {
         component,
         until,
@@ -88,12 +107,15 @@ pub(super) async fn until_ready<D: Driver>(
         Some(object) => driver.object_details(object).await,
         None => driver.details(component).await,
     };
+    let cause = explained.or(cause);
     let refusal = driver.refusal(component).await;
     let mut error = refusal.unwrap_or_else(|| Error::new(Code::ApplyIncomplete, why));
     if error.help.is_none() {
-        error.help = driver.advice(component).await;
+        let advice = driver.advice(component).await;
+        error.help = advice.or_else(|| cause.as_ref()?.help.clone());
     }
-    Err(error.detail(details))
+    let evidence = cause.and_then(|cause| cause.evidence);
+    Err(error.detail(evidence).detail(details))
 }
 
 async fn query<D: Driver>(driver: &D, wait: &Wait) -> Result<Readiness, Error> {
@@ -103,8 +125,7 @@ async fn query<D: Driver>(driver: &D, wait: &Wait) -> Result<Readiness, Error> {
     }
 }
 
-fn with_deadline(why: &str, deadline_ms: Option<u64>) -> String {
-    let limit = deadline_ms.unwrap_or_default();
+fn with_deadline(why: &str, limit: u64) -> String {
     if limit.is_multiple_of(1000) {
         format!("{why} (after {} s)", limit / 1000)
     } else {

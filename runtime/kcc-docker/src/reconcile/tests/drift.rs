@@ -109,9 +109,8 @@ fn names_changed_networks() {
 fn reports_an_unready_container() {
     let docker = shop();
     let mut observed = as_desired(&docker);
-    let failed = Readiness::Failed {
-        why: "crash loop: exit code 3 (4 restarts)".to_owned(),
-    };
+    let cause = Cause::new("exit-code", "crash loop: exit code 3");
+    let failed = Readiness::Failed(cause);
     observed.readiness.insert("shop-dev-web".to_owned(), failed);
     observed
         .readiness
@@ -121,7 +120,7 @@ fn reports_an_unready_container() {
     assert_eq!(
         plan.to_text(),
         "shop in dev: 1 not ready, 8 objects unchanged\n\n  \
-         ! not ready container  shop-dev-web  crash loop: exit code 3 (4 restarts) [storefront]\n"
+         ! not ready container  shop-dev-web  crash loop: exit code 3 [storefront]\n"
     );
 }
 

@@ -92,7 +92,7 @@ pub(super) async fn killed_containers_are_restored(sandbox: &Sandbox) {
     assert_eq!(status.components["cart"].state, State::Failed);
     assert_eq!(
         status.components["cart"].why.as_deref(),
-        Some("exited with exit code 137")
+        Some("exited with exit code 137: killed")
     );
     assert_eq!(status.components["web"].state, State::Absent);
     let plan = sandbox.plan(&desired).await;

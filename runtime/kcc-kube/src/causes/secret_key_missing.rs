@@ -1,0 +1,9 @@
+//! The Secret that the pod refers to does not have the key.
+
+use kcc_plan::Cause;
+
+use super::{Facts, reference};
+
+pub(super) fn find(facts: &Facts<'_>) -> Option<Cause> {
+    reference::key_missing(facts, "Secret", "secret")
+}
