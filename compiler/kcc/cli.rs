@@ -8,9 +8,9 @@ use crate::commands::{
     CommandResult, apply::Apply, blame::Blame, check::Check, complete::Complete,
     completions::Completions, diff::Diff, down::Down, drift::Drift, exec::Exec, explain::Explain,
     fmt::Fmt, graph::Graph, history::History, init::Init, lock::Lock, logs::Logs, man::Man,
-    model::Model, parity::Parity, plan::Plan, rbac::Rbac, recover::Recover, render::Render,
-    restart::Restart, rollback::Rollback, run::Run, show::Show, start::Start, status::Status,
-    stop::Stop, timeline::Timeline, wait::Wait,
+    model::Model, parity::Parity, plan::Plan, port_forward::PortForward, rbac::Rbac,
+    recover::Recover, render::Render, restart::Restart, rollback::Rollback, run::Run, show::Show,
+    start::Start, status::Status, stop::Stop, timeline::Timeline, wait::Wait,
 };
 use crate::{args::Global, context::Context, overrides, printer::Stdout};
 
@@ -56,6 +56,7 @@ pub enum Command {
     Logs(Logs),
     Timeline(Timeline),
     Exec(Exec),
+    PortForward(PortForward),
     Restart(Restart),
     Start(Start),
     Stop(Stop),
@@ -111,6 +112,7 @@ impl Command {
             Self::Logs(command) => command.run(context),
             Self::Timeline(command) => command.run(context),
             Self::Exec(command) => command.run(context),
+            Self::PortForward(command) => command.run(context),
             Self::Restart(command) => command.run(context),
             Self::Start(command) => command.run(context),
             Self::Stop(command) => command.run(context),

@@ -17,7 +17,8 @@ use kcc_lock::Digest;
 use kcc_lower::EngineDesired;
 use kcc_plan::{
     ApplyReport, Cancel, DriftOptions, DriftReport, Error, ExecOptions, ExecOutput, ExecStreams,
-    LogLine, LogOptions, LogReport, Options, Plan, Recovery, Reporter, Scope, StatusReport,
+    ForwardOptions, LogLine, LogOptions, LogReport, Options, Plan, Recovery, Reporter, Scope,
+    StatusReport,
     archive::{Added, ArchivedRevision, Verified},
     revision::{FoundRevision, HistoryNow, RevisionId},
     timeline::Timeline,
@@ -242,6 +243,22 @@ pub fn exec(
         tokio::select! {
             result = engine!(compiled: exec(options, wanted, streams)) => result,
             Ok(_) = stop_signal() => Ok(None),
+        }
+    })
+}
+
+/// Forwards connections on a port of this machine to a component, until Ctrl-C.
+pub fn port_forward(
+    compiled: &Compiled,
+    options: &Options,
+    wanted: &ForwardOptions,
+    started: &mut dyn FnMut(&str),
+    failed: &mut dyn FnMut(Error),
+) -> Result<(), Failure> {
+    run(compiled, async {
+        tokio::select! {
+            ended = engine!(compiled: port_forward(options, wanted, started, failed)) => ended,
+            Ok(_) = stop_signal() => Ok(()),
         }
     })
 }

@@ -23,6 +23,7 @@ pub mod man;
 pub mod model;
 pub mod parity;
 pub mod plan;
+pub mod port_forward;
 pub mod rbac;
 pub mod recover;
 pub mod render;

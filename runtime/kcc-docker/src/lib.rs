@@ -50,6 +50,7 @@ mod engine_image;
 mod evidence;
 mod exec;
 mod files;
+mod forward;
 mod hex;
 mod history;
 mod image_source;
@@ -79,5 +80,7 @@ pub use credentials::{RegistryLogin, registry_login};
 pub use engine_image::EngineImage;
 pub use history::record;
 pub use image_source::EngineImages;
-pub use session::{apply, down, drift, exec, logs, plan, plan_recovery, recover, status, timeline};
+pub use session::{
+    apply, down, drift, exec, logs, plan, plan_recovery, port_forward, recover, status, timeline,
+};
 pub use store::DockerStore;

@@ -17,8 +17,8 @@ use kcc_lower::{
 use kcc_model::{Name, SecretProvider};
 use kcc_plan::{
     ApplyReport, Cancel, DriftOptions, DriftReport, Error, Event, ExecOptions, ExecStreams,
-    GeneratedSecrets, LegacyRecords, LogLine, LogOptions, LogReport, MissingSecret, Options, Plan,
-    Record, RecordStore, Recovery, Reporter, Scope, Secrets, Silent, StatusReport,
+    ForwardOptions, GeneratedSecrets, LegacyRecords, LogLine, LogOptions, LogReport, MissingSecret,
+    Options, Plan, Record, RecordStore, Recovery, Reporter, Scope, Secrets, Silent, StatusReport,
     observe_undisturbed, read_logs, start_order,
     timeline::{self, Timeline},
     unredacted,
@@ -33,6 +33,7 @@ use crate::{
     endpoint::Endpoint,
     evidence,
     exec::Containers,
+    forward::Ports,
     logs::Logs,
     observe,
     observed::Observed,
@@ -275,6 +276,25 @@ pub async fn exec(
         scope: &session.scope,
     };
     kcc_plan::exec(&containers, &session.scope, wanted, streams).await
+}
+
+/// Forwards connections on a port of this machine to a component.
+pub async fn port_forward(
+    desired: &Desired,
+    options: &Options,
+    wanted: &ForwardOptions,
+    started: &mut dyn FnMut(&str),
+    failed: &mut dyn FnMut(Error),
+) -> Result<(), Error> {
+    let session = Session::open(desired, options).await?;
+    let ports = Ports {
+        containers: Containers {
+            client: &session.client,
+            scope: &session.scope,
+        },
+        endpoint: &session.endpoint,
+    };
+    forward(&ports, wanted, started, failed).await
 }
 
 /// Removes the scope's objects; volumes, and the generated secrets that unlock

@@ -39,6 +39,7 @@ mod driver;
 mod exec;
 mod field;
 mod former;
+mod forward;
 mod history;
 mod images;
 mod live;
@@ -68,6 +69,7 @@ mod timeline;
 
 pub use history::record;
 pub use session::{
-    apply, down, drift, exec, logs, plan, plan_recovery, recover, roles, status, timeline,
+    apply, down, drift, exec, logs, plan, plan_recovery, port_forward, recover, roles, status,
+    timeline,
 };
 pub use store::KubeStore;

@@ -17,9 +17,9 @@ use kcc_lower::{
 use kcc_model::Name;
 use kcc_plan::{
     ApplyReport, Cancel, Context, Deviation, DriftOptions, DriftReport, Error, Event, ExecOptions,
-    ExecStreams, LogLine, LogOptions, LogReport, MissingSecret, Operation, Options, Plan, Record,
-    Recovery, Redaction, Reporter, Request, Scope, Secrets, StatusReport, Store, execute,
-    make_calls, observe_undisturbed, read_logs, start_order,
+    ExecStreams, ForwardOptions, LogLine, LogOptions, LogReport, MissingSecret, Operation, Options,
+    Plan, Record, Recovery, Redaction, Reporter, Request, Scope, Secrets, StatusReport, Store,
+    execute, forward, make_calls, observe_undisturbed, read_logs, start_order,
     timeline::{self, Timeline},
     unredacted,
 };
@@ -32,7 +32,9 @@ use crate::{
     deviations::{Surroundings, deviations},
     driver::{KubeDriver, REMOVAL_LIMIT, pause, removal_pending},
     exec::Containers,
-    former, images,
+    former,
+    forward::Pods,
+    images,
     logs::Logs,
     observe,
     observed::{NAMESPACE, Observed, Ownership, Reference, SECRET},
@@ -296,6 +298,23 @@ pub async fn exec(
         kube: session.kube,
     };
     kcc_plan::exec(&containers, &session.scope, wanted, streams).await
+}
+
+/// Forwards connections on a port of this machine to a component.
+pub async fn port_forward(
+    desired: &Desired,
+    options: &Options,
+    wanted: &ForwardOptions,
+    started: &mut dyn FnMut(&str),
+    failed: &mut dyn FnMut(Error),
+) -> Result<(), Error> {
+    let session = Session::open(desired, options).await?;
+    let pods = Pods(Containers {
+        client: &session.client,
+        scope: &session.scope,
+        kube: session.kube,
+    });
+    forward(&pods, wanted, started, failed).await
 }
 
 /// Returns the least roles for `apply`, `status` and `down` as manifests; with

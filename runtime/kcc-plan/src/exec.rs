@@ -127,12 +127,8 @@ pub async fn exec(
     options: &ExecOptions,
     streams: ExecStreams<'_>,
 ) -> Result<Option<i64>, Error> {
-    let containers = engine.containers(&options.component).await?;
-    let container = choose(&containers, options).map_err(|message| {
-        let message = format!("{message} in `{}`", scope.target);
-        Error::new(Code::PlanNotRunning, message).help(status_help(scope))
-    })?;
-    let mut process = engine.start(container, options).await?;
+    let container = running_container(engine, scope, options).await?;
+    let mut process = engine.start(&container, options).await?;
     let ExecStreams {
         started,
         mut input,
@@ -160,6 +156,20 @@ pub async fn exec(
         }
     }
     process.exit_code().await.map(Some)
+}
+
+/// Returns the running container that options name, if there is one.
+pub async fn running_container(
+    engine: &impl ExecEngine,
+    scope: &Scope,
+    options: &ExecOptions,
+) -> Result<ExecContainer, Error> {
+    let containers = engine.containers(&options.component).await?;
+    let chosen = choose(&containers, options).map_err(|message| {
+        let message = format!("{message} in `{}`", scope.target);
+        Error::new(Code::PlanNotRunning, message).help(status_help(scope))
+    })?;
+    Ok(chosen.clone())
 }
 
 /// Copies the input, and closes it at its end: a program such as `sort` waits for

@@ -44,6 +44,7 @@
 //! recover      (&Desired, &Options)                          -> Result<Recovery, Error>
 //! logs         (&Desired, &Options, &LogOptions, warn, write) -> Result<LogReport, Error>
 //! exec         (&Desired, &Options, &ExecOptions, streams)   -> Result<Option<i64>, Error>
+//! port_forward (&Desired, &Options, &ForwardOptions, started, failed) -> Result<(), Error>
 //! ```
 
 mod address;
@@ -64,6 +65,7 @@ mod explanation;
 pub mod fail_points;
 mod finding;
 mod fingerprint;
+mod forward;
 mod logs;
 mod oci;
 mod operation;
@@ -102,11 +104,12 @@ pub use driver::{Cancel, Context, Driver, Readiness};
 pub use error::{Error, MissingSecret};
 pub use exec::{
     ExecContainer, ExecEngine, ExecInput, ExecOptions, ExecOutput, ExecOutputs, ExecProcess,
-    ExecSource, ExecStreams, TerminalSize, exec,
+    ExecSource, ExecStreams, TerminalSize, exec, running_container,
 };
 pub use execute::{execute, make_calls};
 pub use finding::{Finding, FindingKind};
 pub use fingerprint::Fingerprint;
+pub use forward::{Connection, ForwardEngine, ForwardOptions, forward};
 pub use logs::{
     LogEntries, LogEntry, LogLine, LogOptions, LogReader, LogReport, LogSource, LogStart,
     log_entry, read_logs, unredacted,

@@ -5,6 +5,7 @@ mod access;
 mod config;
 mod errors;
 mod exec;
+mod forward;
 mod kinds;
 mod live;
 mod logs;

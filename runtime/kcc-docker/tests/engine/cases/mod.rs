@@ -70,6 +70,7 @@ cases! {
     logs::secrets_that_cannot_be_redacted_are_named,
     exec::commands_run_with_input_and_exit_code,
     exec::commands_have_a_terminal_of_the_users_size,
+    exec::a_port_is_forwarded,
     ownership::unmanaged_objects_are_not_touched,
     ownership::a_killed_apply_is_completed_by_the_next,
     ownership::nothing_to_do_is_not_seen_during_another_apply,

@@ -33,7 +33,8 @@ cases! {
         undeclared_objects_are_removed,
         down_keeps_the_data_without_volumes,;
     exec:
-        commands_run_with_input_terminal_and_exit_code,;
+        commands_run_with_input_terminal_and_exit_code,
+        a_port_is_forwarded,;
     failures:
         an_unready_component_is_reported_with_its_reason,
         a_stuck_rollout_ends_early_and_its_cause_stays,
