@@ -16,7 +16,7 @@ use crate::{
         ObservedObject, Ownership, Reference, SECRET, Templates, has_controller, is_written_by_kcc,
         label, label_of,
     },
-    records::{Entry, Inventory, Records},
+    records::{Entry, Inventory, Known, Records},
     scale,
     store::is_record,
 };
@@ -259,6 +259,7 @@ async fn labelled_objects(
         None => format!("!{}", label::INSTANCE),
     };
     let labels = &format!("{labels},{instance}");
+    let known = &records.known();
     let found: Vec<_> = stream::iter(kinds)
         .map(|(api_version, kind)| async move {
             let all = Reference {
@@ -273,7 +274,7 @@ async fn labelled_objects(
                     name: name_of(&live),
                     ..all.clone()
                 };
-                let ownership = ownership_of(scope, records, &reference, &live);
+                let ownership = ownership_of(scope, known, &reference, &live);
                 ObservedObject::of(reference, ownership, live)
             });
             Ok::<_, Error>(found)
@@ -326,13 +327,14 @@ async fn named_objects(
     let mut wanted = wanted(kube, records);
     wanted.retain(|reference| !observed.objects.contains_key(&reference.key()));
     let wanted = find_existing(client, kube, wanted).await?;
+    let known = &records.known();
     let found: Vec<_> = stream::iter(wanted)
         .map(|reference| async move {
             let live = client.get(&reference).await?;
             Ok::<_, Error>(live.map(|live| {
                 let ownership = match reference.kind.as_str() {
                     NAMESPACE => namespace_ownership(scope, records, &live),
-                    _ => ownership_of(scope, records, &reference, &live),
+                    _ => ownership_of(scope, known, &reference, &live),
                 };
                 ObservedObject::of(reference, ownership, live)
             }))
@@ -388,13 +390,14 @@ async fn claims(
 ) -> Result<Vec<ObservedObject>, Error> {
     let all = Reference::core(CLAIM, &kube.namespace, "");
     let list = client.list(&all, &labels(scope)).await?;
+    let known = records.known();
     let found = list.into_iter().filter_map(|live| {
         let reference = Reference {
             name: name_of(&live),
             ..all.clone()
         };
         let uid = live.pointer("/metadata/uid").and_then(Value::as_str);
-        let known = records.lists(CLAIM, &reference.name, uid.unwrap_or_default());
+        let known = known.lists(CLAIM, &reference.name, uid.unwrap_or_default());
         let owned = known || templates.created(&reference.name);
         owned.then(|| ObservedObject::of(reference, Ownership::Owned, live))
     });
@@ -414,14 +417,14 @@ pub(crate) fn labels(scope: &Scope) -> String {
 
 pub(crate) fn ownership_of(
     scope: &Scope,
-    records: &Records,
+    known: &Known<'_>,
     reference: &Reference,
     live: &Value,
 ) -> Ownership {
     let uid = live.pointer("/metadata/uid").and_then(Value::as_str);
     match () {
         () if !belongs(scope, live) => Ownership::Unmanaged,
-        () if records.lists(&reference.kind, &reference.name, uid.unwrap_or_default()) => {
+        () if known.lists(&reference.kind, &reference.name, uid.unwrap_or_default()) => {
             Ownership::Owned
         }
         () if is_written_by_kcc(live) => Ownership::Unrecorded,
@@ -441,7 +444,7 @@ pub(crate) fn namespace_ownership(scope: &Scope, records: &Records, live: &Value
         let is = |field: &str, text: &str| entry.get(field).and_then(Value::as_str) == Some(text);
         is("manager", MANAGER) && is("operation", "Apply")
     });
-    match ownership_of(scope, records, &reference, live) {
+    match ownership_of(scope, &records.known(), &reference, live) {
         Ownership::Unrecorded if applied => Ownership::Owned,
         ownership => ownership,
     }

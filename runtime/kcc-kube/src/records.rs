@@ -163,15 +163,16 @@ impl Records {
                 .any(|(other, called)| other == kind && called == name)
     }
 
-    /// Returns true if kcc made an object that carries the scope's labels: the
-    /// inventory lists it, or an interrupted apply set out to create it.
-    pub(crate) fn lists(&self, kind: &str, name: &str, uid: &str) -> bool {
-        self.inventory.objects.iter().any(|entry| entry.uid == uid)
-            || self.intent.as_ref().is_some_and(|created| {
-                created
-                    .iter()
-                    .any(|(other, called)| other == kind && called == name)
-            })
+    /// Returns an index of what the records list.
+    pub(crate) fn known(&self) -> Known<'_> {
+        let objects = self.inventory.objects.iter();
+        let created = self.intent.iter().flatten();
+        Known {
+            uids: objects.map(|entry| entry.uid.as_str()).collect(),
+            created: created
+                .map(|(kind, name)| (kind.as_str(), name.as_str()))
+                .collect(),
+        }
     }
 
     /// Returns the claim templates of all `StatefulSets` so far.
@@ -188,6 +189,22 @@ impl Records {
             }));
         }
         templates
+    }
+}
+
+/// The objects that the records list.
+#[derive(Debug, Default)]
+pub(crate) struct Known<'a> {
+    uids: BTreeSet<&'a str>,
+    /// The kinds and names that an interrupted apply set out to create.
+    created: BTreeSet<(&'a str, &'a str)>,
+}
+
+impl Known<'_> {
+    /// Returns true if kcc made an object that carries the scope's labels: the
+    /// inventory lists it, or an interrupted apply set out to create it.
+    pub(crate) fn lists(&self, kind: &str, name: &str, uid: &str) -> bool {
+        self.uids.contains(uid) || self.created.contains(&(kind, name))
     }
 }
 
@@ -218,11 +235,11 @@ mod tests {
         };
         let mut records = Records::default();
         records.inventory.objects.push(entry);
-        assert!(records.lists("Service", "web", "1"));
-        assert!(!records.lists("Service", "web", "2"));
+        assert!(records.known().lists("Service", "web", "1"));
+        assert!(!records.known().lists("Service", "web", "2"));
         records.intent = Some(BTreeSet::from([("Service".to_owned(), "web".to_owned())]));
-        assert!(records.lists("Service", "web", "2"));
-        assert!(!records.lists("ConfigMap", "web", "2"));
+        assert!(records.known().lists("Service", "web", "2"));
+        assert!(!records.known().lists("ConfigMap", "web", "2"));
     }
 
     #[test]

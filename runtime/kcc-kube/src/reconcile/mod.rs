@@ -1,6 +1,7 @@
 //! Desired state and observed state → plan. Pure: every decision about a cluster is
 //! made here, and each step carries its cause.
 
+mod index;
 mod recreate;
 mod refuse;
 mod tear_down;
@@ -24,6 +25,7 @@ use kcc_tree::Engine;
 use serde_json::Value;
 
 use self::{
+    index::Index,
     recreate::{RECREATED, Recreation},
     refuse::refuse,
 };
@@ -37,6 +39,7 @@ use crate::{
     payload::Payload,
     restart,
     scale::{self, AUTOSCALER},
+    secrets,
 };
 
 /// The kinds that keep pods running, or run them to completion.
@@ -115,6 +118,7 @@ struct Reconciler<'a> {
     recreation: Recreation<'a>,
     /// The owned objects that are no longer declared.
     orphans: Vec<&'a ObservedObject>,
+    index: Index<'a>,
     plan: PlanBuilder<Payload>,
 }
 
@@ -143,9 +147,11 @@ impl<'a> Reconciler<'a> {
             },
             recreation: Recreation::of(kube, observed, options),
             orphans: Vec::new(),
+            index: Index::default(),
             plan: PlanBuilder::new(Engine::Kubernetes, desired, options),
         };
         reconciler.orphans = reconciler.find_orphans();
+        reconciler.index = Index::of(kube, &reconciler.orphans);
         reconciler
     }
 
@@ -223,10 +229,10 @@ impl<'a> Reconciler<'a> {
                 return;
             }
             Decision::Apply(action, cause, differences) => {
-                let replicas = existing
-                    .filter(|_| !removed)
-                    .and_then(|existing| self.hand_over(object, existing));
                 let goes = removed || existing.is_some_and(|existing| existing.terminating);
+                let replicas = existing
+                    .filter(|_| !goes)
+                    .and_then(|existing| self.hand_over(object, existing));
                 let payload = Payload::Apply {
                     hand_over: replicas.map(|replicas| scale::replicas_manifest(object, replicas)),
                     force: resolution.is_some_and(|resolution| resolution.force),
@@ -424,43 +430,26 @@ impl<'a> Reconciler<'a> {
             draft = draft.after(NAMESPACE, &self.kube.namespace);
         }
         // A custom resource follows the definition of its kind.
-        for definition in self.kube.objects.iter().filter(|other| {
-            other.kind == DEFINITION
-                && other
-                    .manifest
-                    .pointer("/spec/names/kind")
-                    .and_then(Value::as_str)
-                    == Some(&object.kind)
-        }) {
-            draft = draft.after(DEFINITION, &definition.name);
+        for definition in self.index.definitions(&object.kind) {
+            draft = draft.after(DEFINITION, *definition);
         }
         if is_workload(&object.kind) {
             draft = draft.starts();
-            let stands_on = self.kube.objects.iter().filter(|other| {
-                !is_workload(&other.kind)
-                    && (other.component.is_none() || other.component == object.component)
-            });
-            for other in stands_on {
+            for other in self.index.stands_on(object.component.as_ref()) {
                 draft = draft.after(&other.kind, &other.name);
             }
-            for secret in &self.kube.secrets {
-                draft = draft.after(SECRET, &secret.name);
+            for secret in secrets::referenced(&object.manifest) {
+                draft = draft.after(SECRET, secret);
             }
         }
         // An autoscaler would change the number that its target gets.
-        for old in &self.orphans {
-            if old.reference.kind == AUTOSCALER
-                && scale::targets(&old.live, &object.kind, &object.name)
-            {
-                draft = draft.after_removal(AUTOSCALER, &old.reference.name);
-            }
+        for old in self.index.autoscalers(&object.kind, &object.name) {
+            draft = draft.after_removal(AUTOSCALER, *old);
         }
         if object.kind == JOB {
             // Two runs of one job would interfere.
-            for old in &self.orphans {
-                if old.reference.kind == JOB && old.component == object.component {
-                    draft = draft.after_removal(JOB, &old.reference.name);
-                }
+            for old in self.index.jobs(object.component.as_ref()) {
+                draft = draft.after_removal(JOB, *old);
             }
         }
         self.plan.push(draft);
@@ -474,16 +463,28 @@ impl<'a> Reconciler<'a> {
             .iter()
             .map(|object| Reference::of(object).key())
             .collect();
+        let objects = self.kube.objects.iter();
+        let planned: BTreeSet<_> = objects
+            .clone()
+            .map(|object| object.component.as_ref())
+            .collect();
+        let scheduled: BTreeSet<_> = objects
+            .filter(|object| object.kind == "CronJob")
+            .map(|object| object.component.as_ref())
+            .collect();
         let prune = self.options.prune == Prune::Owned;
         let objects = self.observed.objects.iter();
         objects
             .filter_map(|(key, existing)| {
+                let component = existing.component.as_ref();
+                let (planned, scheduled) =
+                    (planned.contains(&component), scheduled.contains(&component));
                 let removed = prune
-                    && self.is_pruned(existing)
+                    && !wanted.contains(key)
+                    && self.is_pruned(existing, planned, scheduled)
                     && existing.ownership == Ownership::Owned
                     && !existing.data
-                    && !self.recreation.removes(key)
-                    && !wanted.contains(key);
+                    && !self.recreation.removes(key);
                 removed.then_some(existing)
             })
             .collect()
@@ -492,15 +493,13 @@ impl<'a> Reconciler<'a> {
     /// Returns true if an undeclared object may be removed: not one that the work does
     /// not concern, and not what is left of something that was started by hand, such
     /// as a task that has ended.
-    fn is_pruned(&self, existing: &ObservedObject) -> bool {
+    /// `planned` and `scheduled` say that objects of its component are desired, and that
+    /// one of them is a cron job.
+    fn is_pruned(&self, existing: &ObservedObject, planned: bool, scheduled: bool) -> bool {
         let component = existing.component.as_ref();
         let job = existing.reference.kind == JOB;
-        let own = |object: &&Object| object.component.as_ref() == component;
-        let mut workloads = self.kube.objects.iter().filter(own);
-        let scheduled = workloads.any(|object| object.kind == "CronJob");
         let desired = component.and_then(|name| self.desired.components.get(name));
-        let dormant = desired.is_some_and(|desired| desired.manual)
-            && !self.kube.objects.iter().any(|object| own(&object));
+        let dormant = desired.is_some_and(|desired| desired.manual) && !planned;
         let concerned = self.options.request.concerns(component);
         let pruned = if self.options.request.applies() {
             !(dormant || (job && scheduled))
@@ -514,12 +513,10 @@ impl<'a> Reconciler<'a> {
     fn prune(&mut self) {
         let orphans = std::mem::take(&mut self.orphans);
         for existing in &orphans {
-            let successor = existing.reference.kind == JOB
-                && self
-                    .kube
-                    .objects
-                    .iter()
-                    .any(|object| object.kind == JOB && object.component == existing.component);
+            let component = existing.component.as_ref();
+            let mut workloads = self.index.workloads(component).iter();
+            let successor =
+                existing.reference.kind == JOB && workloads.any(|object| object.kind == JOB);
             let cause = if successor {
                 "replaced by a new one"
             } else {
@@ -528,16 +525,11 @@ impl<'a> Reconciler<'a> {
             let mut draft = removal(existing, cause);
             let kind = existing.reference.kind.as_str();
             if !is_workload(kind) && kind != AUTOSCALER {
-                for other in orphans
-                    .iter()
-                    .filter(|other| is_workload(&other.reference.kind))
-                {
+                for other in self.index.old_users(component) {
                     draft = draft.after(&other.reference.kind, &other.reference.name);
                 }
                 // A workload may use it until it is changed.
-                for object in self.kube.objects.iter().filter(|object| {
-                    is_workload(&object.kind) && object.component == existing.component
-                }) {
+                for object in self.index.workloads(component) {
                     draft = draft.after(&object.kind, &object.name);
                 }
             }
@@ -557,10 +549,7 @@ impl<'a> Reconciler<'a> {
 
     fn await_components(&mut self) {
         for (name, component) in &self.desired.components {
-            let mut own = self.kube.objects.iter().filter(|object| {
-                is_workload(&object.kind) && object.component.as_ref() == Some(name)
-            });
-            let Some(workload) = own.next() else {
+            let Some(workload) = self.index.workloads(Some(name)).first() else {
                 continue;
             };
             let ready = match component.job || workload.kind == JOB {

@@ -471,7 +471,7 @@ impl SimulatedEngine for Cluster {
         }
         let records = Records::from(records.clone());
         for (key, uid) in created {
-            if !records.lists(&key.kind, &key.name, &uid) {
+            if !records.known().lists(&key.kind, &key.name, &uid) {
                 return Err(format!("{} {} is in no record", key.kind, key.name));
             }
         }

@@ -74,7 +74,7 @@ impl Cluster {
             let (reference, live) = (stored.reference.clone(), stored.live());
             let ownership = match reference.kind.as_str() {
                 NAMESPACE => namespace_ownership(scope, records, &live),
-                _ => ownership_of(scope, records, &reference, &live),
+                _ => ownership_of(scope, &records.known(), &reference, &live),
             };
             if ownership == Ownership::Owned {
                 templates.learn(&live);
@@ -87,7 +87,7 @@ impl Cluster {
         }
         for stored in self.objects.values() {
             let name = &stored.reference.name;
-            let known = records.lists(CLAIM, name, &stored.uid) || templates.created(name);
+            let known = records.known().lists(CLAIM, name, &stored.uid) || templates.created(name);
             if stored.reference.kind == CLAIM && stored.own && known {
                 let reference = stored.reference.clone();
                 let found = ObservedObject::of(reference, Ownership::Owned, stored.live());
