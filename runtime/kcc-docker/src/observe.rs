@@ -26,7 +26,7 @@ use crate::{
     },
     ports,
     readiness::ReadinessCheck,
-    records::Records,
+    records::{Known, Records},
     recovery,
 };
 
@@ -84,7 +84,10 @@ pub(crate) async fn objects(
         interrupted: records.intent.is_some(),
         ..Observed::default()
     };
-    let owners = Owners { scope, records };
+    let owners = &Owners {
+        scope,
+        known: records.known(),
+    };
     networks(client, owners, docker, &mut observed).await?;
     volumes(client, owners, docker, &mut observed).await?;
     containers(client, owners, docker, &mut observed).await?;
@@ -92,17 +95,16 @@ pub(crate) async fn objects(
 }
 
 /// Decides whose an object is: by its labels and by the record.
-#[derive(Clone, Copy)]
 pub(crate) struct Owners<'a> {
     pub(crate) scope: &'a Scope,
-    pub(crate) records: &'a Records,
+    pub(crate) known: Known<'a>,
 }
 
 impl Owners<'_> {
     /// Classifies an object. One that carries the labels of the scope, although kcc
     /// cannot have created it, is added to the doubtful ones.
     pub(crate) fn classify(
-        self,
+        &self,
         kind: &str,
         listed: &Listed,
         doubtful: &mut Vec<LabelledObject>,
@@ -113,7 +115,7 @@ impl Owners<'_> {
             .flatten();
         let ownership = if !labelled {
             Ownership::Unmanaged
-        } else if self.records.lists(kind, listed) {
+        } else if self.known.lists(kind, listed) {
             Ownership::Owned
         } else if doubt.is_none() {
             Ownership::Unrecorded
@@ -142,7 +144,7 @@ impl Owners<'_> {
 
 async fn networks(
     client: &Client,
-    owners: Owners<'_>,
+    owners: &Owners<'_>,
     docker: &DockerDesired,
     observed: &mut Observed,
 ) -> Result<(), Error> {
@@ -172,7 +174,7 @@ async fn networks(
 
 async fn volumes(
     client: &Client,
-    owners: Owners<'_>,
+    owners: &Owners<'_>,
     docker: &DockerDesired,
     observed: &mut Observed,
 ) -> Result<(), Error> {
@@ -199,7 +201,7 @@ fn take_over(docker: &DockerDesired, all: &[Listed], observed: &mut Observed) ->
 
 async fn containers(
     client: &Client,
-    owners: Owners<'_>,
+    owners: &Owners<'_>,
     docker: &DockerDesired,
     observed: &mut Observed,
 ) -> Result<(), Error> {
@@ -224,7 +226,7 @@ async fn containers(
         .map(|(listed, object)| async move {
             let found = client.inspect(&listed.id).await?;
             Ok::<_, Error>(found.map(|found| {
-                let recorded = owners.records.settings(&object.id).cloned();
+                let recorded = owners.known.settings(&object.id).cloned();
                 let container = ObservedContainer {
                     object,
                     state: found.state,

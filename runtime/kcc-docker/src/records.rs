@@ -1,8 +1,8 @@
 //! [`Records`]: the record of a scope as the last apply left it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use kcc_plan::{Intent, Inventory, Snapshot, Unapplied};
+use kcc_plan::{Intent, Inventory, InventoryObject, Snapshot, Unapplied};
 use serde_json::Value;
 
 use crate::{
@@ -41,12 +41,6 @@ impl Records {
         inventory.map_or_else(Unapplied::default, |inventory| inventory.unapplied.clone())
     }
 
-    /// Returns the settings of a container as they were after its creation.
-    pub(crate) fn settings(&self, id: &str) -> Option<&Value> {
-        let mut objects = self.inventory.iter().flat_map(|all| &all.objects);
-        objects.find(|object| object.id == id)?.config.as_ref()
-    }
-
     /// Returns true if an object of that kind and name is in the inventory, or if an
     /// interrupted apply set out to create it.
     pub(crate) fn names(&self, kind: &str, name: &str) -> bool {
@@ -58,20 +52,37 @@ impl Records {
                 .is_some_and(|intent| intent.created().contains(&(kind, name)))
     }
 
+    /// Returns an index of what the records list.
+    pub(crate) fn known(&self) -> Known<'_> {
+        let objects = self.inventory.iter().flat_map(|all| &all.objects);
+        let objects = objects.map(|object| ((object.kind.as_str(), object.id.as_str()), object));
+        let created = self.intent.as_ref().map(Intent::created);
+        Known {
+            objects: objects.collect(),
+            created: created.unwrap_or_default(),
+        }
+    }
+}
+
+/// The objects that the records list, by kind and identity.
+#[derive(Debug, Default)]
+pub(crate) struct Known<'a> {
+    objects: BTreeMap<(&'a str, &'a str), &'a InventoryObject>,
+    /// The kinds and names that an interrupted apply may have created.
+    created: BTreeSet<(&'a str, &'a str)>,
+}
+
+impl<'a> Known<'a> {
     /// Returns true if kcc made an object that carries the scope's labels: the
     /// last inventory lists it, or an interrupted apply set out to create it.
     pub(crate) fn lists(&self, kind: &str, listed: &Listed) -> bool {
-        let objects = self
-            .inventory
-            .iter()
-            .flat_map(|inventory| &inventory.objects);
-        objects
-            .into_iter()
-            .any(|object| object.kind == kind && object.id == listed.id)
-            || self
-                .intent
-                .as_ref()
-                .is_some_and(|intent| may_have_created(&intent.created(), kind, &listed.name))
+        self.objects.contains_key(&(kind, listed.id.as_str()))
+            || may_have_created(&self.created, kind, &listed.name)
+    }
+
+    /// Returns the settings of a container as they were after its creation.
+    pub(crate) fn settings(&self, id: &str) -> Option<&'a Value> {
+        self.objects.get(&("container", id))?.config.as_ref()
     }
 }
 

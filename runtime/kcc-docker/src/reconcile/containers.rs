@@ -12,7 +12,6 @@ use super::{
     decision::{self, Cause, Decision},
     duplicates::duplicate_name,
     removal,
-    sidecars::sidecars,
 };
 use crate::{
     config,
@@ -36,14 +35,15 @@ impl<'a> Reconciler<'a> {
             );
             before.insert(&container.component, name);
         }
+        let mut by_component: BTreeMap<&str, Vec<&Container>> = BTreeMap::new();
+        for container in self.docker.containers.values() {
+            let own = by_component.entry(&container.component).or_default();
+            own.push(container);
+        }
         for (name, component) in &self.desired.components {
             // The desired state of a restart has only what it restarts.
-            let mut own = self
-                .docker
-                .containers
-                .values()
-                .filter(|c| c.component == *name)
-                .peekable();
+            let own = by_component.get(name.as_str()).into_iter().flatten();
+            let mut own = own.copied().peekable();
             if own.peek().is_some() {
                 let run = self.starts() && own.peek().is_some_and(|own| own.on_demand);
                 let ready = match component.job || run {
@@ -184,7 +184,7 @@ impl<'a> Reconciler<'a> {
             .map(|publish| self.ports.publish(name, publish, existing))
             .collect();
         ports.extend(self.check_port(name, container));
-        for (sidecar, container) in sidecars(self.docker, name) {
+        for (sidecar, container) in self.sidecars.get(name).cloned().unwrap_or_default() {
             ports.extend(self.check_port(sidecar, container));
         }
         let component = self.desired.components.get(&container.component);
@@ -319,15 +319,15 @@ impl<'a> Reconciler<'a> {
             volume.is_none_or(|volume| volume.component.is_some())
         };
         let volume = |mount: &Mount| matches!(mount, Mount::Volume(name) if owned(name));
+        let has_sidecars = !self.sidecars(name).is_empty();
         let held = |port: &HostPort| existing.published.values().any(|held| *held == port.host);
         let needs_stop = job
             || new.container.recreate
             || existing.state != ContainerState::Running
             || new.container.host_network
-            || sidecars(self.docker, name).next().is_some()
+            || has_sidecars
             || new.ports.iter().any(held)
             || new.container.mounts.values().any(volume);
-        let has_sidecars = sidecars(self.docker, name).next().is_some();
         if !needs_stop {
             return Replacement::Overlap;
         }

@@ -31,6 +31,7 @@ use kcc_tree::Engine;
 use self::{
     host_ports::HostPorts,
     ownership::{refuse_unmanaged, refuse_unrecorded},
+    sidecars::Sidecars,
 };
 use crate::{
     observed::{Observed, ObservedContainer},
@@ -92,6 +93,7 @@ struct Reconciler<'a> {
     /// The existing containers that this plan starts.
     started: BTreeSet<&'a str>,
     ports: HostPorts<'a>,
+    sidecars: Sidecars<'a>,
 }
 
 impl<'a> Reconciler<'a> {
@@ -111,6 +113,7 @@ impl<'a> Reconciler<'a> {
             created: BTreeSet::new(),
             started: BTreeSet::new(),
             ports: HostPorts::of(docker, observed),
+            sidecars: sidecars::by_main(docker),
         }
     }
 

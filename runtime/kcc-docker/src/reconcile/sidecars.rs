@@ -1,5 +1,7 @@
 //! Plans sidecars: each lives and ends with the container whose network it shares.
 
+use std::collections::BTreeMap;
+
 use kcc_lower::docker::{Container, DockerDesired};
 use kcc_model::Until;
 use kcc_plan::{Action, Draft};
@@ -13,16 +15,26 @@ use crate::{
     payload::{Payload, Replacement},
 };
 
-/// Returns the sidecars of a container, by name.
-pub(super) fn sidecars<'a, 'm>(
-    docker: &'a DockerDesired,
-    main: &'m str,
-) -> impl Iterator<Item = (&'a String, &'a Container)> + use<'a, 'm> {
-    let all = docker.containers.iter();
-    all.filter(move |(_, container)| container.sidecar_of.as_deref() == Some(main))
+/// Sidecars by the name of the container whose network they share.
+pub(super) type Sidecars<'a> = BTreeMap<&'a str, Vec<(&'a String, &'a Container)>>;
+
+/// Returns the sidecars of all containers.
+pub(super) fn by_main(docker: &DockerDesired) -> Sidecars<'_> {
+    let mut sidecars = Sidecars::new();
+    for (name, container) in &docker.containers {
+        if let Some(main) = &container.sidecar_of {
+            sidecars.entry(main).or_default().push((name, container));
+        }
+    }
+    sidecars
 }
 
 impl<'a> Reconciler<'a> {
+    /// Returns the sidecars of a container.
+    pub(super) fn sidecars(&self, main: &str) -> &[(&'a String, &'a Container)] {
+        self.sidecars.get(main).map_or(&[], Vec::as_slice)
+    }
+
     /// Returns the sidecars that run in the network of an existing container.
     pub(super) fn running_sidecars(&self, main: &str, existing: &ObservedContainer) -> Vec<String> {
         let runs = |name: &String| {
@@ -31,10 +43,8 @@ impl<'a> Reconciler<'a> {
                     && sidecar.joined.as_ref() == Some(&existing.object.id)
             })
         };
-        sidecars(self.docker, main)
-            .map(|(name, _)| name.clone())
-            .filter(runs)
-            .collect()
+        let names = self.sidecars(main).iter().map(|(name, _)| *name);
+        names.filter(|name| runs(name)).cloned().collect()
     }
 
     /// Plans a sidecar. Its main container has to be planned already.

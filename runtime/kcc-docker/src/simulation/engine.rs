@@ -754,7 +754,7 @@ impl SimulatedEngine for Docker {
         let records = Records::from(records.clone());
         for (kind, name, id) in created {
             let listed = listed(&name, &id, &BTreeMap::new());
-            if !records.lists(kind, &listed) {
+            if !records.known().lists(kind, &listed) {
                 return Err(format!("{kind} {name} is in no record"));
             }
         }

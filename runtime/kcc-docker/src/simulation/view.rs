@@ -28,7 +28,10 @@ impl Docker {
     pub(super) fn view(&self, desired: &Desired, records: &Records) -> Observed {
         let docker = docker(desired);
         let scope = &Scope::of(desired);
-        let owners = Owners { scope, records };
+        let owners = &Owners {
+            scope,
+            known: records.known(),
+        };
         let mut observed = Observed {
             recorded: records.exist(),
             images: self.images.clone(),
@@ -111,7 +114,7 @@ impl Docker {
                 joined: found.joined.clone(),
                 started_at: format!("{:09}", found.started),
                 settings: found.settings.clone(),
-                recorded: records.settings(&object.id).cloned(),
+                recorded: owners.known.settings(&object.id).cloned(),
                 process,
                 object,
             };
