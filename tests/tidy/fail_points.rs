@@ -16,7 +16,7 @@ const CLIENTS: [&str; 2] = [
 
 /// Calls of the libraries that change nothing, or nothing of kcc's: a command in a
 /// container is a user's own.
-const READS: [&str; 18] = [
+const READS: [&str; 19] = [
     "clone",
     "create_exec",
     "download_from_container",
@@ -27,6 +27,7 @@ const READS: [&str; 18] = [
     "inspect_exec",
     "inspect_image",
     "inspect_network",
+    "inspect_registry_image",
     "inspect_volume",
     "list_containers",
     "list_networks",

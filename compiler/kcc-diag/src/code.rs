@@ -181,6 +181,7 @@ codes! {
     PlanImageMoved = Plan "kcc::plan::image-moved" "plan/image-moved.md";
     PlanForeignObject = Plan "kcc::plan::foreign-object" "plan/foreign-object.md";
     PlanImmutable = Plan "kcc::plan::immutable" "plan/immutable.md";
+    PlanPortTaken = Plan "kcc::plan::port-taken" "plan/port-taken.md";
     PlanNotRunning = Plan "kcc::plan::not-running" "plan/not-running.md";
     PlanOutdated = Plan "kcc::plan::outdated" "plan/outdated.md";
     ApplyNotReady = Apply "kcc::apply::not-ready" "apply/not-ready.md";

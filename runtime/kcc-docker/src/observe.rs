@@ -2,8 +2,9 @@
 //! calls, and determines the ownership of each object.
 
 use std::{
-    collections::BTreeMap,
-    net::{Ipv4Addr, TcpListener},
+    collections::{BTreeMap, BTreeSet},
+    io,
+    net::{Ipv4Addr, TcpListener, UdpSocket},
 };
 
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -17,7 +18,9 @@ use kcc_plan::{Error, LabelledObject, Options, Scope, Secrets, Tool};
 use crate::{
     client::{Client, Listed},
     compose::{self, Project},
-    compose_projects, drift,
+    compose_projects,
+    credentials::Credentials,
+    drift,
     driver::counts_for_readiness,
     endpoint::Endpoint,
     observed::{
@@ -67,8 +70,66 @@ pub(crate) async fn observe(
     observed.in_vm = client.in_vm;
     if endpoint.is_local() {
         probe_ports(docker, &mut observed);
+        if !client.in_vm {
+            probe_declared_ports(docker, &mut observed);
+        }
     }
+    observed.missing_images = missing_images(client, docker, &observed, options).await;
     Ok(observed)
+}
+
+/// Asks registries for the images that the engine lacks, and returns those that they
+/// certainly do not give, with the reason. Whatever else goes wrong may go well when the
+/// engine pulls.
+async fn missing_images(
+    client: &Client,
+    docker: &DockerDesired,
+    observed: &Observed,
+    options: &Options,
+) -> BTreeMap<String, String> {
+    let absent = docker.images.iter().filter(|(reference, image)| {
+        image.build.is_none() && !observed.images.contains_key(*reference)
+    });
+    let asked = stream::iter(absent).map(|(reference, _)| async move {
+        let login = Credentials::find(reference, options).await;
+        let why = client.unavailable(reference, login).await?;
+        Some((reference.clone(), why))
+    });
+    asked
+        .buffered(PARALLEL)
+        .filter_map(std::future::ready)
+        .collect()
+        .await
+}
+
+/// Finds the declared host ports that other programs on this machine hold: not those of
+/// containers, whose ports the engine knows.
+fn probe_declared_ports(docker: &DockerDesired, observed: &mut Observed) {
+    let own: BTreeSet<u16> = observed
+        .containers
+        .values()
+        .filter(|existing| existing.state.is_up())
+        .flat_map(|existing| existing.published.values().copied())
+        .collect();
+    let former = observed.compose.iter().flat_map(Project::replaced);
+    let former: BTreeSet<u16> = former
+        .flat_map(|(_, container)| container.host_ports.iter().copied())
+        .collect();
+    for publish in docker.containers.values().flat_map(|one| &one.ports) {
+        let Some(port) = publish.host else { continue };
+        let known = own.contains(&port)
+            || former.contains(&port)
+            || observed.port_holders.contains_key(&port);
+        let address = publish.address.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
+        let bound = match publish.protocol {
+            "udp" => UdpSocket::bind((address, port)).map(drop),
+            _ => TcpListener::bind((address, port)).map(drop),
+        };
+        let busy = bound.is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse);
+        if busy && !known {
+            observed.busy_ports.insert(port);
+        }
+    }
 }
 
 /// Reads containers, networks and volumes.
@@ -195,6 +256,9 @@ fn take_over(docker: &DockerDesired, all: &[Listed], observed: &mut Observed) ->
         observed.containers.remove(name);
         let ports = &container.host_ports;
         observed.taken_ports.retain(|port| !ports.contains(port));
+        observed
+            .port_holders
+            .retain(|port, _| !ports.contains(port));
     }
     Ok(())
 }
@@ -219,7 +283,10 @@ async fn containers(
         if object.ownership != Ownership::Unmanaged || docker.containers.contains_key(plain) {
             relevant.push((listed, object));
         } else {
-            observed.taken_ports.extend(listed.host_ports);
+            for port in listed.host_ports {
+                observed.taken_ports.insert(port);
+                observed.port_holders.insert(port, listed.name.clone());
+            }
         }
     }
     let inspected = stream::iter(relevant)

@@ -40,6 +40,12 @@ pub(crate) struct Observed {
     pub(crate) contexts: BTreeMap<String, String>,
     /// The host ports held by unmanaged containers or other programs.
     pub(crate) taken_ports: BTreeSet<u16>,
+    /// The unmanaged containers that hold host ports.
+    pub(crate) port_holders: BTreeMap<u16, String>,
+    /// The declared host ports that other programs on this machine hold.
+    pub(crate) busy_ports: BTreeSet<u16>,
+    /// The images that the engine lacks and no registry gives, with the reason.
+    pub(crate) missing_images: BTreeMap<String, String>,
     /// True if containers run in a virtual machine, so that their addresses are
     /// not reachable from here.
     pub(crate) in_vm: bool,

@@ -1,6 +1,6 @@
 //! Pulls and builds images, with progress.
 
-use std::{collections::HashMap, path::Path};
+use std::{collections::HashMap, path::Path, time::Duration};
 
 use bollard::{
     errors::Error as EngineError,
@@ -17,7 +17,40 @@ use crate::{credentials::Credentials, observed::label};
 /// The number of build log lines shown on failure.
 const LAST_LINES: usize = 6;
 
+/// The time to wait for a registry's answer about an image.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+/// The parts of an engine's answer by which it is certain that a pull fails.
+const CERTAIN: [&str; 7] = [
+    "manifest unknown",
+    "name unknown",
+    "repository does not exist",
+    "denied",
+    "unauthorized",
+    "connection refused",
+    "no such host",
+];
+/// An action that helps with an image that cannot be pulled.
+const CHECK_IMAGE: &str =
+    "check the image's name, and log in with `docker login` if its registry requires it";
+
 impl Client {
+    /// Returns the reason why an image can certainly not be pulled, if that is so.
+    pub(crate) async fn unavailable(
+        &self,
+        reference: &str,
+        credentials: Option<Credentials>,
+    ) -> Option<String> {
+        let login = credentials.map(Credentials::into_engine);
+        let asked = self.docker.inspect_registry_image(reference, login);
+        let answer = tokio::time::timeout(ANSWER_LIMIT, asked).await.ok()?;
+        let EngineError::DockerResponseServerError { message, .. } = answer.err()? else {
+            return None;
+        };
+        let lower = message.to_lowercase();
+        let certain = CERTAIN.iter().any(|part| lower.contains(part));
+        certain.then(|| message.trim().to_owned())
+    }
+
     /// Pulls an image from its registry.
     pub(crate) async fn pull(
         &self,
@@ -66,7 +99,7 @@ impl Client {
                         let message =
                             format!("cannot pull image `{reference}`{}", of_component(context));
                         return Err(Error::new(Code::ApplyImagePull, message)
-                            .help("check the image's name, and log in with `docker login` if its registry requires it")
+                            .help(CHECK_IMAGE)
                             .cause(reason(error)));
                     }
                 }

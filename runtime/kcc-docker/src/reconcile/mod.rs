@@ -10,6 +10,7 @@ mod image_users;
 mod images;
 mod leftovers;
 mod ownership;
+mod preflight;
 mod requested;
 mod sidecars;
 mod tear_down;
@@ -31,6 +32,7 @@ use kcc_tree::Engine;
 use self::{
     host_ports::HostPorts,
     ownership::{refuse_unmanaged, refuse_unrecorded},
+    preflight::refuse_doomed,
     sidecars::Sidecars,
 };
 use crate::{
@@ -55,6 +57,9 @@ pub(crate) fn reconcile(
 ) -> Result<Plan<Payload>, Error> {
     refuse_unrecorded(docker, observed, &Scope::of(desired))?;
     refuse_unmanaged(docker, observed)?;
+    if options.request.applies() {
+        refuse_doomed(docker, observed)?;
+    }
     let mut reconciler = Reconciler::new(desired, docker, observed, options);
     if let Request::Restart(components) = &options.request {
         // The images of what a restart refuses are planned like any others.

@@ -3,7 +3,7 @@
 
 use kcc_diag::Code;
 use kcc_lower::kubernetes::{KubernetesDesired, Object};
-use kcc_plan::{Error, Options, Scope};
+use kcc_plan::{Error, Options, Refusal, Scope};
 
 use super::recreate::refuse_loss;
 use crate::{
@@ -138,32 +138,39 @@ fn refuse_lost_secrets(
     )))
 }
 
-/// Fails on objects that the server rejects.
+/// Fails on objects that the server rejects, with all of them.
 fn refuse_rejected(kube: &KubernetesDesired, observed: &Observed) -> Result<(), Error> {
-    let mut found = Vec::new();
-    for (object, dry_run) in dry_runs(kube, observed) {
-        match dry_run {
-            DryRun::Rejected(reason) => found.push((object, reason)),
-            DryRun::Immutable(_)
-            | DryRun::Result(_)
-            | DryRun::Created
-            | DryRun::Conflict(_)
-            | DryRun::NotYet => {}
-        }
-    }
-    let Some((object, reason)) = found.first() else {
+    let rejected = dry_runs(kube, observed).filter_map(|(object, dry_run)| match dry_run {
+        DryRun::Rejected(reason) => Some(Refusal {
+            code: Code::ApplyRefused,
+            message: format!("the cluster rejects {}: {reason}", Reference::of(object)),
+            help: match &object.team {
+                Some(team) => format!("ask team `{team}` to fix it; nothing was changed"),
+                None => "nothing was changed".to_owned(),
+            },
+            component: object.component.clone(),
+            object: (object.kind.to_lowercase(), object.name.clone()),
+            field: invalid_field(reason),
+        }),
+        _ => None,
+    });
+    let rejected: Vec<_> = rejected.collect();
+    if rejected.is_empty() {
         return Ok(());
+    }
+    Err(rejected.into())
+}
+
+/// Returns the first field that a reason names, as in `Service "web" is invalid:
+/// spec.ports[0].nodePort: Invalid value: …`; empty if it names none.
+fn invalid_field(reason: &str) -> Vec<String> {
+    let Some((_, list)) = reason.split_once(" is invalid: ") else {
+        return Vec::new();
     };
-    let others = others(found.len() - 1, "object");
-    let help = match &object.team {
-        Some(team) => format!("ask team `{team}` to fix it; nothing was changed"),
-        None => "nothing was changed".to_owned(),
-    };
-    let reference = Reference::of(object);
-    let message = format!("the cluster rejects {reference}{others}");
-    Err(Error::new(Code::ApplyRefused, message)
-        .help(help)
-        .cause(reason.as_str()))
+    let list = list.trim_start_matches('[');
+    let field = list.split(": ").next().unwrap_or_default();
+    let parts = field.split(['.', '[', ']']).filter(|part| !part.is_empty());
+    parts.map(str::to_owned).collect()
 }
 
 fn dry_runs<'a>(

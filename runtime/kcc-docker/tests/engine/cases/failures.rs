@@ -167,23 +167,57 @@ pub(super) async fn a_taken_host_port_is_reported(sandbox: &Sandbox) {
         .serve("web", &[])
         .ports
         .push(publish(8080, Some(port)));
-    let report = sandbox.apply(&desired).await;
-    assert_eq!(report.failures[0].code, Code::ApplyRefused);
-    assert!(
-        report.failures[0].message.contains(&port.to_string()),
-        "{report:#?}"
-    );
-    let help = report.failures[0].help.as_deref();
+    // A port that a container of others holds, and an image that no registry has.
+    let holder = format!("{}-holder", sandbox.system);
+    let held = format!("{}:8080", port - 1);
+    let run = [
+        "run",
+        "-d",
+        "--name",
+        &holder,
+        "-p",
+        &held,
+        crate::docker::SHOP,
+        "serve",
+    ];
+    sandbox.testbed.docker(&run);
+    desired
+        .serve("cart", &[])
+        .ports
+        .push(publish(8080, Some(port - 1)));
+    desired.add("lost", "localhost:1/acme/lost:1", &[]);
+    let error = sandbox.try_apply(&desired).await.unwrap_err();
+    let messages: Vec<_> = error
+        .refusals
+        .iter()
+        .map(|one| one.message.as_str())
+        .collect();
     assert_eq!(
-        help,
-        Some("stop the program that holds the port, or publish another port (`expose`)")
+        messages[..2],
+        [
+            format!(
+                "host port {} of `cart` is held by container `{holder}`",
+                port - 1
+            ),
+            format!("host port {port} of `web` is held by another program"),
+        ]
     );
     assert!(
-        sandbox.list("container").is_empty(),
-        "a container that cannot start is removed"
+        messages[2].starts_with("cannot pull image `localhost:1/acme/lost:1` of `lost`: "),
+        "{messages:?}"
     );
+    assert_eq!(error.refusals[0].code, Code::PlanPortTaken);
+    assert!(
+        sandbox.list("container").is_empty() && sandbox.list("network").is_empty(),
+        "nothing was changed"
+    );
+    sandbox.testbed.docker(&["rm", "-f", &holder]);
+    desired.remove("lost");
+    desired.engine.images.remove("localhost:1/acme/lost:1");
     drop(listener);
     sandbox.apply_all(&desired).await;
+    // Its own containers hold the ports by now.
+    assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
 }
 
 pub(super) async fn a_failed_build_shows_the_end_of_its_log(sandbox: &Sandbox) {
@@ -210,10 +244,9 @@ pub(super) async fn a_failed_build_shows_the_end_of_its_log(sandbox: &Sandbox) {
 pub(super) async fn an_image_that_cannot_be_pulled_names_its_component(sandbox: &Sandbox) {
     let mut desired = sandbox.desired();
     desired.add("web", "localhost:1/acme/web:1.4.2", &[]);
-    let report = sandbox.apply(&desired).await;
-    let failure = &report.failures[0];
-    assert_eq!(failure.code, Code::ApplyImagePull);
+    let error = sandbox.try_apply(&desired).await.unwrap_err();
+    assert_eq!((error.code, error.exit_code()), (Code::ApplyImagePull, 3));
     let start = "cannot pull image `localhost:1/acme/web:1.4.2` of `web`: ";
-    assert!(failure.message.starts_with(start), "{}", failure.message);
-    assert_eq!(report.exit_code(), 4);
+    assert!(error.message.starts_with(start), "{}", error.message);
+    assert_eq!(error.refusals[0].component.as_deref(), Some("web"));
 }
