@@ -243,7 +243,7 @@ impl Found<'_> {
                 FindingKind::Unknown => Verdict::Unknown,
                 // What may still become ready is not drift: `kcc status` tells about it.
                 FindingKind::NotReady => match self.observed.readiness.get(&finding.name) {
-                    Some(Readiness::Failed { .. }) => {
+                    Some(Readiness::Failed(_)) => {
                         if self.is_finished(finding.component.as_ref()) {
                             Verdict::Decayed
                         } else {

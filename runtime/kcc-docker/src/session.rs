@@ -19,7 +19,7 @@ use kcc_plan::{
     ApplyReport, Cancel, DriftOptions, DriftReport, Error, Event, ExecOptions, ExecStreams,
     ForwardOptions, GeneratedSecrets, LegacyRecords, LogLine, LogOptions, LogReport, MissingSecret,
     Options, Plan, Record, RecordStore, Recovery, Reporter, Scope, Secrets, Silent, StatusReport,
-    observe_undisturbed, read_logs, start_order,
+    forward, observe_undisturbed, read_logs, start_order,
     timeline::{self, Timeline},
     unredacted,
 };

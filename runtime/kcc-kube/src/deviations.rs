@@ -270,7 +270,7 @@ impl Found<'_> {
             if told || !crate::reconcile::is_workload(&object.kind) {
                 continue;
             }
-            if let Readiness::Failed { why } =
+            if let Readiness::Failed(why) =
                 rollout::readiness(self.surroundings.live, object, until)
             {
                 let verdict = if self.is_finished(component) {
@@ -281,7 +281,7 @@ impl Found<'_> {
                 self.all.push(Deviation {
                     component: component.cloned(),
                     team: object.team.clone(),
-                    cause: Some(why),
+                    cause: Some(why.message),
                     ..deviation(verdict, &object.kind, &object.name)
                 });
             }

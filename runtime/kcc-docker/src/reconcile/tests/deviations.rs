@@ -2,7 +2,8 @@
 
 use kcc_model::SecretProvider;
 use kcc_plan::{
-    Deviation, FieldChange, GeneratedSecrets, Inventory, InventoryObject, Scope, Secrets, Verdict,
+    Cause, Deviation, FieldChange, GeneratedSecrets, Inventory, InventoryObject, Scope, Secrets,
+    Verdict,
 };
 use kcc_tree::Engine;
 
@@ -329,9 +330,7 @@ const CHANGES: &[(&str, Change, &[&str])] = &[
     (
         "a failed health check for good",
         |world| {
-            let failed = Readiness::Failed {
-                why: "crash loop: exit code 3".to_owned(),
-            };
+            let failed = Readiness::Failed(Cause::new("test", "crash loop: exit code 3"));
             let readiness = &mut world.observed.readiness;
             readiness.insert("shop-dev-web".to_owned(), failed);
         },
@@ -340,9 +339,7 @@ const CHANGES: &[(&str, Change, &[&str])] = &[
     (
         "a health check that may still pass",
         |world| {
-            let waiting = Readiness::Waiting {
-                why: "GET /: 503".to_owned(),
-            };
+            let waiting = Readiness::Waiting(Cause::new("test", "GET /: 503"));
             let readiness = &mut world.observed.readiness;
             readiness.insert("shop-dev-web".to_owned(), waiting);
         },
