@@ -190,8 +190,11 @@ impl Found<'_> {
                 let evidence = declared(conflict);
                 // What was there at the last apply is what that left.
                 let applied = self.surroundings.applied;
-                let later =
-                    applied.is_some_and(|applied| evidence.at.is_none_or(|at| at > applied));
+                let later = applied.is_some_and(|applied| {
+                    // The cluster records seconds: within one, nothing says which was first.
+                    let after = |at: Timestamp| at.as_second() >= applied.as_second();
+                    evidence.at.is_none_or(after)
+                });
                 let verdict = match kind {
                     _ if is_scaled(conflict) => Verdict::Scaled,
                     FindingKind::Yielded if !later => Verdict::Yielded,
