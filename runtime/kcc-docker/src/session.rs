@@ -250,14 +250,11 @@ pub async fn logs(
 pub async fn timeline(desired: &Desired, options: &Options) -> Result<Timeline, Error> {
     let session = Session::open(desired, options).await?;
     let (scope, machine) = (&session.scope, &session.client.machine);
-    let (history, lives, events) = tokio::try_join!(
-        session.record.history(),
-        session.client.lives(scope),
-        session.client.container_events(scope),
-    )?;
+    let (history, lives) = tokio::try_join!(session.record.history(), session.client.lives(scope))?;
+    let events = session.client.events_since(Timestamp::UNIX_EPOCH).await;
     let prefix = name_prefix(&scope.system, &scope.target, scope.instance.as_deref()) + "-";
     let mut all = timeline::of_history(&history, machine);
-    let held = crate::timeline::observations(machine, &prefix, &lives, &events);
+    let held = crate::timeline::observations(machine, scope, &prefix, &lives, &events);
     all.extend(held);
     Ok(Timeline::new(session.scope.clone(), history.now, all))
 }

@@ -2,24 +2,34 @@
 //! events. Pure.
 
 use jiff::SignedDuration;
-use kcc_plan::timeline::{Observation, Source};
+use kcc_plan::{
+    Scope,
+    timeline::{Observation, Source},
+};
 
 use crate::{
-    client::{ContainerEvent, Life},
+    client::{EngineEvent, Life},
+    observe::belongs,
     observed::label,
 };
 
 /// The longest time between a state and the event of the same change.
 const SAME: SignedDuration = SignedDuration::from_secs(1);
 
-/// Returns the observations about the containers of a scope. `prefix` begins the names
-/// of its containers.
+/// Returns the observations about the containers of a scope, those that are gone too.
+/// `prefix` begins the names of its containers.
 pub(crate) fn observations(
     machine: &str,
+    scope: &Scope,
     prefix: &str,
     lives: &[Life],
-    events: &[ContainerEvent],
+    events: &[EngineEvent],
 ) -> Vec<Observation> {
+    let own = events
+        .iter()
+        .filter(|event| event.kind == "container" && belongs(scope, &event.attributes));
+    let dated = own.filter_map(|event| Some((event, event.at?)));
+    let events: Vec<_> = dated.collect();
     let object = |name: &str| {
         let name = name.trim_start_matches('/');
         format!("container {}", name.strip_prefix(prefix).unwrap_or(name))
@@ -42,8 +52,8 @@ pub(crate) fn observations(
             ended,
         ];
         for (action, time, event) in states.into_iter().flatten() {
-            let has_event = events.iter().any(|event| {
-                let distance = event.time.duration_since(time).abs();
+            let has_event = events.iter().any(|(event, at)| {
+                let distance = at.duration_since(time).abs();
                 event.id == life.id && event.action == action && distance <= SAME
             });
             if !has_event {
@@ -54,7 +64,7 @@ pub(crate) fn observations(
             }
         }
     }
-    for event in events {
+    for (event, at) in events {
         let Some(text) = describe(event) else {
             continue;
         };
@@ -62,7 +72,7 @@ pub(crate) fn observations(
         all.push(Observation {
             component: event.attributes.get(label::COMPONENT).cloned(),
             source: Source::Event,
-            ..Observation::new(machine, event.time, object(name), text)
+            ..Observation::new(machine, at, object(name), text)
         });
     }
     all
@@ -77,7 +87,7 @@ fn end(code: &str) -> String {
 
 /// Describes an event; none for those that say nothing about the container's life, such
 /// as the commands of health checks.
-fn describe(event: &ContainerEvent) -> Option<String> {
+fn describe(event: &EngineEvent) -> Option<String> {
     let attribute = |name: &str| event.attributes.get(name).map_or("", String::as_str);
     let (action, detail) = match event.action.split_once(": ") {
         Some((action, detail)) => (action, detail),
@@ -111,20 +121,34 @@ mod tests {
 
     use super::*;
 
+    fn scope() -> Scope {
+        Scope {
+            system: "shop".to_owned(),
+            target: "dev".to_owned(),
+            instance: None,
+        }
+    }
+
     fn second(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn event(time: i64, action: &str, attributes: &[(&str, &str)]) -> ContainerEvent {
-        let own = [("name", "shop-dev-web"), (label::COMPONENT, "web")];
+    fn event(time: i64, action: &str, attributes: &[(&str, &str)]) -> EngineEvent {
+        let own = [
+            ("name", "shop-dev-web"),
+            (label::SYSTEM, "shop"),
+            (label::TARGET, "dev"),
+            (label::COMPONENT, "web"),
+        ];
         let attributes: BTreeMap<_, _> = own
             .iter()
             .chain(attributes)
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
-        ContainerEvent {
+        EngineEvent {
+            kind: "container".to_owned(),
             id: "1".to_owned(),
-            time: second(time),
+            at: Some(second(time)),
             action: action.to_owned(),
             attributes,
         }
@@ -141,8 +165,8 @@ mod tests {
         }
     }
 
-    fn described(lives: &[Life], events: &[ContainerEvent]) -> Vec<String> {
-        observations("laptop", "shop-dev-", lives, events)
+    fn described(lives: &[Life], events: &[EngineEvent]) -> Vec<String> {
+        observations("laptop", &scope(), "shop-dev-", lives, events)
             .iter()
             .map(|one| {
                 let second = one.time.as_second();
@@ -176,8 +200,13 @@ mod tests {
 
     #[test]
     fn containers_that_are_gone_have_their_events() {
-        let events = [event(30, "destroy", &[])];
-        let all = observations("laptop", "shop-dev-", &[], &events);
+        let mut other = event(30, "destroy", &[]);
+        other
+            .attributes
+            .insert(label::TARGET.to_owned(), "test".to_owned());
+        let events = [event(30, "destroy", &[]), other];
+        let all = observations("laptop", &scope(), "shop-dev-", &[], &events);
+        assert_eq!(all.len(), 1);
         assert_eq!(all[0].component.as_deref(), Some("web"));
         assert_eq!(all[0].event, "removed");
     }

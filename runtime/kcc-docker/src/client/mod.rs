@@ -14,7 +14,7 @@ pub(crate) use create::Shares;
 pub(crate) use exec::RunningCommand;
 pub(crate) use logs::LogRange;
 pub(crate) use queries::{EngineEvent, EngineHealth, Inspected, Listed, Process};
-pub(crate) use timeline::{ContainerEvent, Life};
+pub(crate) use timeline::Life;
 
 use std::{
     collections::BTreeMap,

@@ -1,8 +1,8 @@
-//! Reads what the engine still holds of the life of containers.
+//! Reads the times that the engine holds of containers.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
-use bollard::query_parameters::{EventsOptions, InspectContainerOptions, ListContainersOptions};
+use bollard::query_parameters::{InspectContainerOptions, ListContainersOptions};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use kcc_plan::{Error, Scope};
@@ -23,17 +23,6 @@ pub(crate) struct Life {
     pub(crate) started: Option<Timestamp>,
     /// The end of the last run, with its exit code and whether memory ran out.
     pub(crate) ended: Option<(Timestamp, i64, bool)>,
-}
-
-/// An event about a container.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ContainerEvent {
-    pub(crate) id: String,
-    pub(crate) time: Timestamp,
-    /// The action, such as `start` or `health_status: healthy`.
-    pub(crate) action: String,
-    /// Name, labels and what else the engine says, such as `exitCode`.
-    pub(crate) attributes: BTreeMap<String, String>,
 }
 
 impl Client {
@@ -79,46 +68,6 @@ impl Client {
             started: time(state.started_at.as_deref()),
             ended: ended.map(|time| (time, code, state.oom_killed == Some(true))),
         }))
-    }
-
-    /// Reads the events about a scope's containers, those that are gone too. The engine
-    /// keeps the last 256 of all objects.
-    pub(crate) async fn container_events(
-        &self,
-        scope: &Scope,
-    ) -> Result<Vec<ContainerEvent>, Error> {
-        // The engine lists events up to a full second.
-        let until = self.clock.now().as_secs() + 1;
-        let options = EventsOptions {
-            since: Some("0".to_owned()),
-            until: Some(until.to_string()),
-            filters: Some(HashMap::from([
-                ("type".to_owned(), vec!["container".to_owned()]),
-                ("label".to_owned(), labels(scope)),
-            ])),
-        };
-        let mut events = Box::pin(self.docker.events(Some(options)));
-        let mut all = Vec::new();
-        while let Some(event) = events.next().await {
-            let event = event.map_err(|error| refused("read", "events", error))?;
-            let actor = event.actor.unwrap_or_default();
-            let time = event.time_nano.map(i128::from);
-            let time = time.and_then(|time| Timestamp::from_nanosecond(time).ok());
-            let Some(((time, action), id)) = time.zip(event.action).zip(actor.id) else {
-                continue;
-            };
-            let attributes: BTreeMap<_, _> =
-                actor.attributes.unwrap_or_default().into_iter().collect();
-            if attributes.get(label::INSTANCE) == scope.instance.as_ref() {
-                all.push(ContainerEvent {
-                    id,
-                    time,
-                    action,
-                    attributes,
-                });
-            }
-        }
-        Ok(all)
     }
 }
 
