@@ -8,7 +8,7 @@ use kcc_model::Name;
 use kcc_plan::{ComponentStatus, LabelledObject, Options, StatusReport, listed};
 use serde::Serialize;
 
-use super::{CommandResult, addresses, json};
+use super::{CommandResult, addresses, columns, json};
 use crate::{
     args::{ScopeArgs, System},
     compiled::Compiled,
@@ -153,22 +153,7 @@ fn text(report: &StatusReport) -> String {
         ]
     });
     let rows: Vec<[String; 5]> = std::iter::once(head).chain(rows).collect();
-    let width = |column: usize| {
-        rows.iter()
-            .map(|row| row[column].chars().count())
-            .max()
-            .unwrap_or(0)
-    };
-    let widths = [0, 1, 2, 3, 4].map(width);
-    let table = rows.iter().fold(String::new(), |mut out, row| {
-        let mut line = String::new();
-        for (cell, width) in row.iter().zip(widths) {
-            let _ = write!(line, "{cell:width$}  ");
-        }
-        out += plain(line.trim_end()).as_ref();
-        out.push('\n');
-        out
-    });
+    let table = columns(&rows);
     let why = report.explanation() + &remarks(report);
     let why = if why.is_empty() {
         why

@@ -204,18 +204,17 @@ fn a_lost_record_is_never_all_clear(shop: &Shop) {
     let ran = shop.run(&status);
     assert_eq!(ran.code, Some(1), "{ran:#?}");
     // Each component says so, with the way out; everything runs as before.
-    let reason = |name: &str| {
-        format!("container `{name}` is not in kcc's record; run `kcc recover --target dev`")
-    };
-    let line = |component: &str| {
-        let mut lines = ran.out.lines();
-        lines.find(|line| line.starts_with(component)).unwrap()
-    };
-    let web = line("web ");
-    assert!(
-        web.contains("running") && web.ends_with(&reason(&shop.name("web"))),
-        "{web}"
+    let web = format!(
+        "`web`: container `{}` is not in kcc's record; run `kcc recover --target dev`",
+        shop.name("web")
     );
+    for line in ["web        storefront  running", &web] {
+        assert!(
+            ran.out.lines().any(|found| found.starts_with(line)),
+            "{line}: {}",
+            ran.out
+        );
+    }
     let network = shop.list("network").remove(0);
     assert!(
         ran.out.contains(&format!("network `{network}`")),
