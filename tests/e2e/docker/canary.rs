@@ -63,7 +63,7 @@ fn a_login_is_not_shown(canary: &mut Canary<Testbed>) {
     let fragment = "package canary\nservices: pulled: image: \"127.0.0.1:1/acme/app:1\"\n";
     fs::write(&path, fragment).unwrap();
     let ran = canary.run(&["-v", "apply", "--target", "dev", "--yes"]);
-    assert_eq!(ran.code, Some(4), "{ran:#?}");
+    assert_eq!(ran.code, Some(3), "{ran:#?}");
     ran.assert_stderr_contains("kcc::apply::image-pull");
     fs::remove_file(path).unwrap();
     let ran = canary.run(&["-v", "apply", "--target", "dev", "--yes"]);

@@ -90,7 +90,8 @@ fn a_missing_secret_is_named_and_awaited(shop: &Shop) {
     for text in [
         "kcc::apply::incomplete",
         "`payments` is not healthy",
-        "container cannot be created: secret \"stripe\" not found (after 30 s)",
+        "Secret `stripe` does not exist (after 30 s); the namespace has `orders-password`",
+        "create Secret `stripe`, or correct the reference",
         "team `payments`",
     ] {
         ran.assert_stderr_contains(text);
@@ -259,7 +260,7 @@ fn unmanaged_objects_are_not_touched(shop: &Shop) {
     for text in [
         "kcc::plan::foreign-object",
         "Service `cart` already exists and is not managed by kcc",
-        &format!("kubectl -n {} delete service cart", shop.name),
+        "`kcc plan --target prod --take-over kubectl`",
     ] {
         ran.assert_stderr_contains(text);
     }

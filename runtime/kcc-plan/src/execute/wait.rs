@@ -109,13 +109,16 @@ pub(super) async fn until_ready<D: Driver>(
     };
     let cause = explained.or(cause);
     let refusal = driver.refusal(component).await;
-    let mut error = refusal.unwrap_or_else(|| Error::new(Code::ApplyIncomplete, why));
+    let mut error = refusal.unwrap_or_else(|| {
+        let evidence = cause.as_ref().and_then(|cause| cause.evidence.as_ref());
+        let message = evidence.map_or(why.clone(), |evidence| format!("{why}; {evidence}"));
+        Error::new(Code::ApplyIncomplete, message)
+    });
     if error.help.is_none() {
         let advice = driver.advice(component).await;
         error.help = advice.or_else(|| cause.as_ref()?.help.clone());
     }
-    let evidence = cause.and_then(|cause| cause.evidence);
-    Err(error.detail(evidence).detail(details))
+    Err(error.detail(details))
 }
 
 async fn query<D: Driver>(driver: &D, wait: &Wait) -> Result<Readiness, Error> {
