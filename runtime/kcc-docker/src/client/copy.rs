@@ -12,8 +12,14 @@ use bollard::{
         CreateContainerOptions, DownloadFromContainerOptions, UploadToContainerOptions,
     },
 };
-use futures_util::TryStreamExt;
+use bytes::BytesMut;
+use futures_util::{StreamExt, stream};
+use kcc_diag::Code;
 use kcc_plan::Error;
+use tokio::{
+    fs::File,
+    io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt},
+};
 
 use super::{Client, is_conflict, is_missing, refused};
 
@@ -22,6 +28,8 @@ use super::{Client, is_conflict, is_missing, refused};
 /// mode of nothing above the archive's entries.
 const SOURCE: &str = "/source/data";
 const COPY: &str = "/copy/data";
+/// The number of bytes that are sent at once.
+const PIECE: usize = 256 << 10;
 /// The directory to unpack the archive in.
 const UNPACKED: &str = "/copy";
 
@@ -80,13 +88,30 @@ impl Client {
         }
     }
 
-    /// Copies the content with owners and modes, piece by piece.
+    /// Copies the content with owners and modes, through a file without a name on this
+    /// machine: the engine locks a container while it sends an archive of it, so that the
+    /// copy would wait for itself.
     pub(crate) async fn copy(&self, copier: &str, volume: &str) -> Result<(), Error> {
         let options = DownloadFromContainerOptions {
             path: SOURCE.to_owned(),
         };
-        let content = self.docker.download_from_container(copier, Some(options));
-        let body = bollard::body_try_stream(Box::pin(content.map_err(io::Error::other)));
+        let mut content = self.docker.download_from_container(copier, Some(options));
+        let mut file =
+            File::from_std(tempfile::tempfile().map_err(|error| spooled(volume, error))?);
+        while let Some(piece) = content.next().await {
+            let piece =
+                piece.map_err(|error| refused("copy the content for volume", volume, error))?;
+            let written = file.write_all(&piece).await;
+            written.map_err(|error| spooled(volume, error))?;
+        }
+        let rewound = file.rewind().await;
+        rewound.map_err(|error| spooled(volume, error))?;
+        let pieces = stream::try_unfold(file, |mut file| async {
+            let mut piece = BytesMut::with_capacity(PIECE);
+            let read = file.read_buf(&mut piece).await?;
+            Ok::<_, io::Error>((read > 0).then(|| (piece.freeze(), file)))
+        });
+        let body = bollard::body_try_stream(Box::pin(pieces));
         let options = UploadToContainerOptions {
             path: UNPACKED.to_owned(),
             ..UploadToContainerOptions::default()
@@ -95,4 +120,16 @@ impl Client {
         let done = self.mutate("copy-volume", call).await?;
         done.map_err(|error| refused("copy into volume", volume, error))
     }
+}
+
+/// Returns the error of the file that the content passes through.
+fn spooled(volume: &str, error: io::Error) -> Error {
+    let directory = std::env::temp_dir();
+    let message = format!(
+        "cannot keep the content for volume `{volume}` in `{}`",
+        directory.display()
+    );
+    Error::new(Code::ApplyIncomplete, message)
+        .cause(error)
+        .help("free space there, or set TMPDIR to another directory, and run the command again")
 }

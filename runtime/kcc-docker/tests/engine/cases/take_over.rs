@@ -27,7 +27,7 @@ version: "2.4"
 services:
   db:
     image: {BOX}
-    command: ["busybox", "sh", "-c", "mkdir -p /state/sub && echo kept > /state/sub/row && chown -R 999:998 /state && chmod 0700 /state && sleep 600"]
+    command: ["busybox", "sh", "-c", "mkdir -p /state/sub && busybox dd if=/dev/zero of=/state/large bs=1M count=16 && echo kept > /state/sub/row && chown -R 999:998 /state && chmod 0700 /state && sleep 600"]
     volumes: ["data:/state"]
     restart: always
     stop_grace_period: 1s
@@ -64,7 +64,8 @@ pub(super) async fn what_compose_runs_is_taken_over_with_its_data(sandbox: &Sand
     let mut desired = sandbox.desired();
     desired.script(
         "db",
-        "test \"$(busybox stat -c %u:%g:%a /state)\" = 999:998:700 && busybox cat /state/sub/row \
+        "test \"$(busybox stat -c %u:%g:%a /state)\" = 999:998:700 \
+         && test \"$(busybox stat -c %s /state/large)\" = 16777216 && busybox cat /state/sub/row \
          && exec busybox sleep 600",
     );
     let volume = desired.volume("db", "data");
