@@ -111,7 +111,7 @@ impl Apply {
         let confirmed = if options.planned.is_none()
             && (options.take_over.is_some() || !options.recreate.is_empty())
         {
-            // What is confirmed is performed, or nothing.
+            // The confirmed plan is performed as shown, or not at all.
             let plan = runtime::plan(&compiled, &options)?;
             if context.settings.format != Format::Json {
                 context.printer.data(&plan.to_text());

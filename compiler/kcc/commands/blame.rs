@@ -11,7 +11,7 @@ use kcc_plan::{
 use kcc_tree::Path;
 use serde::Serialize;
 
-use super::{CommandResult, json, rollback::lowered_here, show};
+use super::{CommandResult, json, rollback::with_recorded, show};
 use crate::{
     args::{ScopeArgs, System},
     context::Context,
@@ -20,8 +20,7 @@ use crate::{
     failure::Failure,
     pipeline::{self, Targets},
     provenance::{
-        self, Field, FieldPath, Line, LiveDifference, RecordedCommits, RecordedOrigins, ValueBlame,
-        live_differences,
+        self, Field, FieldPath, Line, LiveDifference, RecordedCommits, ValueBlame, live_differences,
     },
     runtime,
 };
@@ -119,11 +118,9 @@ impl Blame {
         let mut options = runtime::options(context, &compiled);
         let newest = RevisionId::At(Time::Ago(Duration::ZERO));
         let found = runtime::revision(&compiled, &options, newest)?;
-        let lowered = lowered_here(&compiled, &found.revision);
-        let revision = Arc::new(found.revision.clone());
-        options.origins = Some(Arc::new(RecordedOrigins::new(revision, &lowered)));
         let root = compiled.root.path().to_owned();
-        let compiled = compiled.with(Arc::new(lowered));
+        let revision = Arc::new(found.revision.clone());
+        let compiled = with_recorded(compiled, &mut options, &revision);
         options.recorded = true;
         let report = runtime::drift(&compiled, &options, &DriftOptions::default())?;
         let objects = compiled.lowered.objects();
@@ -193,7 +190,7 @@ fn live_value(recorded: &show::Shown<'_>, differences: &[LiveDifference<'_>]) ->
             (Some(field), _) => at.is_some_and(|at| at.is_within(field)),
             // A field that the recorded object does not set.
             (None, Some(_)) => false,
-            // What has decayed is configured as it was.
+            // A decayed object still has its configuration.
             (None, None) => found.deviation.verdict != Verdict::Decayed,
         }
     });

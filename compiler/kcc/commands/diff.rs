@@ -13,7 +13,7 @@ use kcc_plan::{
 use kcc_tree::Engine;
 use serde::Serialize;
 
-use super::{CommandResult, json, rollback::lowered_here};
+use super::{CommandResult, json, rollback::with_recorded};
 use crate::{
     args::{self, ScopeArgs, System},
     compiled::Compiled,
@@ -22,7 +22,7 @@ use crate::{
     exit::Exit,
     failure::Failure,
     pipeline::{self, Targets},
-    provenance::{Declared, Difference, RecordedOrigins, Side, differences, live_differences},
+    provenance::{Declared, Difference, Side, differences, live_differences},
     runtime,
 };
 
@@ -191,12 +191,9 @@ impl Diff {
                 let (compiled, revision) = self.revision(context, &scope, *id)?;
                 let mut options = runtime::options(context, &compiled);
                 options.recorded = true;
-                let lowered = lowered_here(&compiled, &revision);
                 let revision = Arc::new(revision);
-                let origins = RecordedOrigins::new(revision.clone(), &lowered);
-                options.origins = Some(Arc::new(origins));
-                let declared = revision.content.clone();
-                (scope, compiled.with(Arc::new(lowered)), options, declared)
+                let compiled = with_recorded(compiled, &mut options, &revision);
+                (scope, compiled, options, revision.content.clone())
             }
             other => {
                 let (dir, scope) = match other {

@@ -156,6 +156,12 @@ impl Drift {
         let recorded = Recorded::read(context, &self.scope)?;
         let drift = self.options(context, &recorded)?;
         let report = recorded.report(&drift, Duration::from_millis(self.settle.0), context)?;
+        if let (true, Some(path)) = (report.has_no_audit_log, &self.audit) {
+            return Err(Failure::usage(
+                format!("`{}` is not an audit log", path.display()),
+                "name a file with entries of `audit.k8s.io/v1`, one JSON object per line",
+            ));
+        }
         let objects = recorded.compiled.lowered.objects();
         let declared = &recorded.found.revision.content;
         let mut differences = live_differences(&report, &objects, declared);

@@ -13,7 +13,7 @@ use crate::{args::ScopeArgs, context::Context, exit::Exit, failure::Failure, pip
 ///
 /// Listens on 127.0.0.1 until Ctrl-C and passes each connection on to a replica that is
 /// ready: on Kubernetes through the cluster's API, on Docker at the container's address or
-/// where its port is published.
+/// its published port.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  kcc port-forward web --target prod\n  kcc port-forward db:5432 --target stage --local 15432\n  kcc port-forward web:metrics --target prod --replica 2"

@@ -99,9 +99,7 @@ pub(super) fn apply_recorded(
     revision: &Arc<Revision>,
     recorded: &AppliedAgain,
 ) -> CommandResult {
-    let lowered = lowered_here(&compiled, revision);
-    options.origins = Some(Arc::new(RecordedOrigins::new(revision.clone(), &lowered)));
-    let compiled = compiled.with(Arc::new(lowered));
+    let compiled = with_recorded(compiled, &mut options, revision);
     let plan = runtime::plan(&compiled, &options)?;
     if context.settings.format != Format::Json {
         context.printer.data(&plan.to_text());
@@ -114,6 +112,17 @@ pub(super) fn apply_recorded(
     let reporter = progress::reporter(context);
     let report = runtime::apply(&compiled, &options, reporter.as_ref())?;
     finish(context, &report, &recorded.done, "to")
+}
+
+/// Puts the objects of a revision and the lines behind them in the place of a target's.
+pub(super) fn with_recorded(
+    compiled: Compiled,
+    options: &mut Options,
+    revision: &Arc<Revision>,
+) -> Compiled {
+    let lowered = lowered_here(&compiled, revision);
+    options.origins = Some(Arc::new(RecordedOrigins::new(revision.clone(), &lowered)));
+    compiled.with(Arc::new(lowered))
 }
 
 /// Returns the objects of a revision for the engine of a target.

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use kcc_lower::docker::DockerDesired;
 use kcc_plan::{
-    Action, Deviation, Evidence, FieldChange, FindingKind, LabelledObject, Operation, Plan,
-    Readiness, Verdict,
+    Action, Deviation, FieldChange, FindingKind, LabelledObject, Operation, Plan, Readiness,
+    Verdict,
 };
 use serde_json::Value;
 
@@ -51,25 +51,10 @@ pub(crate) fn deviations(
                 desired: Some(Value::Null),
             }),
             cause: Some(format!("uses network `{network}`, and kcc did not make it")),
-            ..deviation(Verdict::Added, "container", name)
+            ..Deviation::new(Verdict::Added, "container", name)
         });
     }
     found.all
-}
-
-/// A difference in a whole object, without evidence.
-fn deviation(verdict: Verdict, kind: &str, name: &str) -> Deviation {
-    Deviation {
-        verdict,
-        kind: kind.to_owned(),
-        name: name.to_owned(),
-        component: None,
-        team: None,
-        change: None,
-        cause: None,
-        take: None,
-        evidence: Evidence::default(),
-    }
 }
 
 /// Returns the desired objects whose names other objects have, by kind and name.
@@ -124,7 +109,7 @@ impl Found<'_> {
             component: operation.component.clone(),
             team: operation.team.clone(),
             cause: Some(operation.cause.clone()),
-            ..deviation(verdict, kind, name)
+            ..Deviation::new(verdict, kind, name)
         };
         let existing = self.observed.containers.get(name);
         if operation.action == Action::Delete {
@@ -230,7 +215,7 @@ impl Found<'_> {
             self.push(Deviation {
                 component,
                 cause: Some(cause.to_owned()),
-                ..deviation(verdict, kind, name)
+                ..Deviation::new(verdict, kind, name)
             });
         }
     }
@@ -241,7 +226,7 @@ impl Found<'_> {
                 FindingKind::Unrecorded => Verdict::Added,
                 FindingKind::Moved => Verdict::ImageMoved,
                 FindingKind::Unknown => Verdict::Unknown,
-                // What may still become ready is not drift: `kcc status` tells about it.
+                // A container that may still become ready is a matter of `kcc status`.
                 FindingKind::NotReady => match self.observed.readiness.get(&finding.name) {
                     Some(Readiness::Failed(_)) => {
                         if self.is_finished(finding.component.as_ref()) {
@@ -262,7 +247,7 @@ impl Found<'_> {
                 component: finding.component.clone(),
                 team: finding.team.clone(),
                 cause: Some(finding.cause.clone()),
-                ..deviation(verdict, &finding.kind, &finding.name)
+                ..Deviation::new(verdict, &finding.kind, &finding.name)
             });
         }
     }
@@ -286,7 +271,7 @@ impl Found<'_> {
                 component: component.clone(),
                 team: team.clone(),
                 cause: doubt.clone(),
-                ..deviation(Verdict::Added, kind, name)
+                ..Deviation::new(Verdict::Added, kind, name)
             });
         }
     }

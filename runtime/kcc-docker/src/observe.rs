@@ -74,14 +74,13 @@ pub(crate) async fn observe(
             probe_declared_ports(docker, &mut observed);
         }
     }
-    observed.missing_images = missing_images(client, docker, &observed, options).await;
     Ok(observed)
 }
 
 /// Asks registries for the images that the engine lacks, and returns those that they
 /// certainly do not give, with the reason. Whatever else goes wrong may go well when the
 /// engine pulls.
-async fn missing_images(
+pub(crate) async fn missing_images(
     client: &Client,
     docker: &DockerDesired,
     observed: &Observed,

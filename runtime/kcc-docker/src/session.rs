@@ -64,16 +64,15 @@ pub async fn plan(desired: &Desired, options: &Options) -> Result<Plan, Error> {
         async || session.read_records().await,
         async || session.record.check_unlocked().await,
         async |records| {
-            let mut seen = session.look(records, &available).await?;
-            let check = session.readiness_check(Some(&seen.secrets));
-            observe::readiness(desired, session.docker, &check, &mut seen.observed).await?;
-            Ok(seen)
+            session
+                .look_at_readiness(desired, records, &available)
+                .await
         },
     )
     .await?;
     let mut observed = seen.observed;
-    observed.missing_secrets = seen.missing;
-    Ok(reconcile(desired, session.docker, &observed, options)?.without_payloads())
+    let plan = session.reconcile(desired, &mut observed).await?;
+    Ok(plan.without_payloads())
 }
 
 /// Compares the engine with the desired state. Read-only.
@@ -87,20 +86,18 @@ pub async fn drift(
     let part = options.request.part_of(desired, &started);
     let session = session.of(&part)?;
     let available = session.available_secrets().await;
-    let (records, seen, guests) = observe_undisturbed(
+    let (records, observed, guests) = observe_undisturbed(
         async || session.read_records().await,
         async || session.record.check_unlocked().await,
         async |records| {
-            let mut seen = session.look(records, &available).await?;
-            let check = session.readiness_check(Some(&seen.secrets));
-            observe::readiness(desired, session.docker, &check, &mut seen.observed).await?;
+            let seen = session
+                .look_at_readiness(desired, records, &available)
+                .await?;
             let guests = observe::guests(&session.client, &seen.observed).await?;
-            Ok((records.clone(), seen, guests))
+            Ok((records.clone(), seen.observed, guests))
         },
     )
     .await?;
-    let mut observed = seen.observed;
-    observed.missing_secrets = seen.missing;
     let plan = compare(&part, session.docker, &observed, options);
     let surroundings = Surroundings {
         records: &records,
@@ -108,7 +105,8 @@ pub async fn drift(
     };
     let mut deviations = deviations(session.docker, &observed, &plan, &surroundings);
     if let Some(since) = drift.evidence_since.filter(|_| !deviations.is_empty()) {
-        let events = session.client.events_since(since).await;
+        // Without them the evidence is unknown, which the report says.
+        let events = session.client.events_since(since).await.unwrap_or_default();
         for deviation in &mut deviations {
             evidence::add(deviation, &observed, &guests, &events, since);
         }
@@ -118,6 +116,7 @@ pub async fn drift(
         scope: session.scope,
         engine: Engine::Docker,
         deviations,
+        has_no_audit_log: false,
         now: Timestamp::UNIX_EPOCH
             .checked_add(now)
             .unwrap_or(Timestamp::MAX),
@@ -140,13 +139,16 @@ pub async fn apply(
     let part = options.request.part_of(desired, &session.started(&records));
     let session = session.of(&part)?;
     let available = session.available_secrets().await;
-    let outdated = session.record.is_outdated(desired, options).await?;
-    let idle = if session.is_closed(&records) && !outdated {
+    let is_outdated = async || session.record.is_outdated(desired, options).await;
+    let (idle, outdated) = if session.is_closed(&records) {
         let (plan, seen) = session.prepare(&records, &available).await?;
-        let idle = plan.is_empty() && session.record.is_at_rest(records.epoch).await?;
-        idle.then_some((plan, seen))
+        // Only an apply without operations has to know.
+        let outdated = plan.is_empty() && is_outdated().await?;
+        let idle = plan.is_empty() && !outdated;
+        let idle = idle && session.record.is_at_rest(records.epoch).await?;
+        (idle.then_some((plan, seen)), outdated)
     } else {
-        None
+        (None, is_outdated().await?)
     };
     let mut report = if let Some((plan, seen)) = idle {
         // Write nothing, not even a lock, unless the apply fails or an earlier one did.
@@ -251,7 +253,7 @@ pub async fn timeline(desired: &Desired, options: &Options) -> Result<Timeline, 
     let session = Session::open(desired, options).await?;
     let (scope, machine) = (&session.scope, &session.client.machine);
     let (history, lives) = tokio::try_join!(session.record.history(), session.client.lives(scope))?;
-    let events = session.client.events_since(Timestamp::UNIX_EPOCH).await;
+    let events = session.client.events_since(Timestamp::UNIX_EPOCH).await?;
     let prefix = name_prefix(&scope.system, &scope.target, scope.instance.as_deref()) + "-";
     let mut all = timeline::of_history(&history, machine);
     let held = crate::timeline::observations(machine, scope, &prefix, &lives, &events);
@@ -566,6 +568,21 @@ impl<'a> Session<'a> {
         })
     }
 
+    /// Observes everything for people: how ready components are, and which secrets are
+    /// missing.
+    async fn look_at_readiness(
+        &self,
+        desired: &Desired,
+        records: &Records,
+        available: &(Secrets, Vec<MissingSecret>),
+    ) -> Result<Seen, Error> {
+        let mut seen = self.look(records, available).await?;
+        let check = self.readiness_check(Some(&seen.secrets));
+        observe::readiness(desired, self.docker, &check, &mut seen.observed).await?;
+        seen.observed.missing_secrets.clone_from(&seen.missing);
+        Ok(seen)
+    }
+
     /// Observes everything and plans an apply, which needs all secrets, so that a missing
     /// one never stops it half-way.
     async fn prepare(
@@ -573,13 +590,28 @@ impl<'a> Session<'a> {
         records: &Records,
         available: &(Secrets, Vec<MissingSecret>),
     ) -> Result<(Plan<Payload>, Seen), Error> {
-        let seen = self.look(records, available).await?;
-        let plan = reconcile(self.desired, self.docker, &seen.observed, self.options)?;
+        let mut seen = self.look(records, available).await?;
+        let plan = self.reconcile(self.desired, &mut seen.observed).await?;
         self.options.check_planned(&plan, |_| false)?;
         if !seen.missing.is_empty() {
             return Err(seen.missing.into());
         }
         Ok((plan, seen))
+    }
+
+    /// Plans the work. An apply is refused if a registry certainly does not give an image
+    /// that the engine lacks.
+    async fn reconcile(
+        &self,
+        desired: &Desired,
+        observed: &mut Observed,
+    ) -> Result<Plan<Payload>, Error> {
+        if self.options.request.applies() {
+            let missing =
+                observe::missing_images(&self.client, self.docker, observed, self.options);
+            observed.missing_images = missing.await;
+        }
+        reconcile(desired, self.docker, observed, self.options)
     }
 
     /// Applies under the lock. What was seen without it may have been the middle of

@@ -86,14 +86,19 @@ struct Status {
 }
 
 /// Reads the requests that changed something, in the order of time. Other lines
-/// are left out: a log that is being written ends in the middle of one.
-pub(crate) fn parse(log: &str) -> Vec<Request> {
-    let entries = log
+/// are left out: a log that is being written ends in the middle of one. Returns nothing if
+/// no line is an entry: the text is not a log then.
+pub(crate) fn parse(log: &str) -> Option<Vec<Request>> {
+    let entries: Vec<Event> = log
         .lines()
-        .filter_map(|line| serde_json::from_str(line).ok());
-    let mut requests: Vec<_> = entries.filter_map(request).collect();
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    if entries.is_empty() && !log.trim().is_empty() {
+        return None;
+    }
+    let mut requests: Vec<_> = entries.into_iter().filter_map(request).collect();
     requests.sort_by_key(|request| request.at);
-    requests
+    Some(requests)
 }
 
 fn request(event: Event) -> Option<Request> {
@@ -224,7 +229,7 @@ fn edit<'a>(
         .filter(|request| path == "spec.replicas" || !is_scale(request))
         .collect();
     let mut changed = None;
-    // Whether the value before the next request is known to be another one.
+    // True if the value is known to differ before the next request.
     let mut was_other = false;
     let mut begun = false;
     for request in touching {
@@ -352,21 +357,14 @@ mod tests {
             name: "web".to_owned(),
         };
         let mut deviation = Deviation {
-            verdict,
-            kind: "Deployment".to_owned(),
-            name: "web".to_owned(),
-            component: None,
-            team: None,
             change: Some(FieldChange {
                 path: path.to_owned(),
                 live: None,
                 desired: None,
             }),
-            cause: None,
-            take: None,
-            evidence: Evidence::default(),
+            ..Deviation::new(verdict, "Deployment", "web")
         };
-        let log = parse(&log.join("\n"));
+        let log = parse(&log.join("\n")).unwrap();
         prove(&mut deviation, &reference, live, &log, time(10));
         deviation.evidence
     }
@@ -460,7 +458,15 @@ mod tests {
             .replace("deployments/web\"", "deployments/web?dryRun=All\"");
         let read = line(11, "eve", "get", Some(web(5, "b")));
         let log = [refused, dry, read, "{\"kind\":".to_owned()].join("\n");
-        assert_eq!(parse(&log), []);
+        assert_eq!(parse(&log).unwrap(), []);
+    }
+
+    #[test]
+    fn recognises_a_text_that_is_not_a_log() {
+        assert_eq!(parse("kind: Event\nverb: patch\n"), None);
+        assert_eq!(parse("{\"kind\": \"Deployment\"}"), None);
+        // Nothing has happened yet.
+        assert_eq!(parse("\n"), Some(Vec::new()));
     }
 
     #[test]

@@ -71,30 +71,15 @@ pub(crate) fn deviations(
     for secret in surroundings.missing {
         found.all.push(Deviation {
             cause: Some(format!("cannot tell if it changed: {}", secret.why)),
-            ..deviation(Verdict::Unknown, SECRET, &secret.name)
+            ..Deviation::new(Verdict::Unknown, SECRET, &secret.name)
         });
     }
     found.all
 }
 
-/// A difference in a whole object, without evidence.
-fn deviation(verdict: Verdict, kind: &str, name: &str) -> Deviation {
-    Deviation {
-        verdict,
-        kind: kind.to_owned(),
-        name: name.to_owned(),
-        component: None,
-        team: None,
-        change: None,
-        cause: None,
-        take: None,
-        evidence: Evidence::default(),
-    }
-}
-
-/// Returns the existing objects that have the names of desired ones and are not those
-/// that kcc made. A namespace is used whoever made it, and so are data that were there
-/// first.
+/// Returns the existing objects that have the names of desired ones and that kcc did not
+/// make. Namespaces, and data that existed before, are not among them: kcc uses those of
+/// any origin.
 fn replaced<'a>(
     kube: &KubernetesDesired,
     observed: &'a Observed,
@@ -138,7 +123,7 @@ impl Found<'_> {
             component: operation.component.clone(),
             team: operation.team.clone(),
             cause: Some(operation.cause.clone()),
-            ..deviation(verdict, kind, name)
+            ..Deviation::new(verdict, kind, name)
         };
         let verdict = match operation.action {
             // A restart only follows from another difference.
@@ -183,12 +168,12 @@ impl Found<'_> {
             component: finding.component.clone(),
             team: finding.team.clone(),
             cause: Some(finding.cause.clone()),
-            ..deviation(verdict, kind, name)
+            ..Deviation::new(verdict, kind, name)
         };
         let found = match (&finding.conflict, finding.finding) {
             (Some(conflict), kind) => {
                 let evidence = declared(conflict);
-                // What was there at the last apply is what that left.
+                // The last apply left a value that was set before it.
                 let applied = self.surroundings.applied;
                 let later = applied.is_some_and(|applied| {
                     // The cluster records seconds: within one, nothing says which was first.
@@ -229,7 +214,7 @@ impl Found<'_> {
         let whole = |verdict: Verdict| Deviation {
             component: object.component.clone(),
             team: object.team.clone(),
-            ..deviation(verdict, &object.kind, &object.name)
+            ..Deviation::new(verdict, &object.kind, &object.name)
         };
         let mut found = Vec::new();
         if let Some(DryRun::Rejected(why)) = self.observed.dry_runs.get(&key) {
@@ -258,8 +243,8 @@ impl Found<'_> {
         self.all.extend(found);
     }
 
-    /// Adds the workloads that failed for good. What may still become ready is not drift:
-    /// `kcc status` tells about it.
+    /// Adds the workloads that failed for good. One that may still become ready is not drift
+    /// but a matter of `kcc status`.
     fn not_ready(&mut self, plan: &Plan<Payload>) {
         for object in &self.kube.objects {
             let component = object.component.as_ref();
@@ -285,7 +270,7 @@ impl Found<'_> {
                     component: component.cloned(),
                     team: object.team.clone(),
                     cause: Some(why.message),
-                    ..deviation(verdict, &object.kind, &object.name)
+                    ..Deviation::new(verdict, &object.kind, &object.name)
                 });
             }
         }
@@ -338,7 +323,7 @@ impl Found<'_> {
                 team: existing.team.clone(),
                 cause: Some(cause),
                 evidence: first_writer(&existing.live),
-                ..deviation(verdict, kind, name)
+                ..Deviation::new(verdict, kind, name)
             });
         }
     }

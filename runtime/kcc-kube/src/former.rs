@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 
 use kcc_lower::kubernetes::KubernetesDesired;
-use kcc_plan::{Finding, FindingKind, Tool};
+use kcc_plan::{Finding, Tool};
 use serde_json::{Map, Value, json};
 
 use crate::observed::{
@@ -249,7 +249,7 @@ pub(crate) fn remains(
         if maker(live) == Some(tool) && same && !desired.contains(&(kind.as_str(), name)) {
             let of = of.map_or_else(String::new, |release| format!(" (release `{release}`)"));
             let cause = format!("made by {tool}{of} and not declared, so it stays as it is");
-            found.push(remaining(kind, name, cause, None));
+            found.push(Finding::remains(kind, name, cause, None));
         }
     }
     for release in releases.iter().filter(|_| tool == Tool::Helm) {
@@ -269,23 +269,14 @@ pub(crate) fn remains(
              owner=helm,name={release}`",
             kube.namespace
         );
-        found.push(remaining(kind, name.unwrap_or_default(), cause, Some(help)));
+        found.push(Finding::remains(
+            kind,
+            name.unwrap_or_default(),
+            cause,
+            Some(help),
+        ));
     }
     found
-}
-
-fn remaining(kind: &str, name: &str, cause: String, help: Option<String>) -> Finding {
-    Finding {
-        finding: FindingKind::Remains,
-        kind: kind.to_owned(),
-        name: name.to_owned(),
-        component: None,
-        team: None,
-        cause,
-        help,
-        alternatives: Vec::new(),
-        conflict: None,
-    }
 }
 
 #[cfg(test)]

@@ -100,8 +100,9 @@ pub async fn drift(
         missing: &missing,
     };
     let mut deviations = deviations(session.kube, &observed, &plan, &surroundings);
-    if let (Some(since), Some(log)) = (drift.evidence_since, &drift.audit) {
-        let log = audit::parse(log);
+    let log = drift.audit.as_deref().map(audit::parse);
+    let has_no_audit_log = log.as_ref().is_some_and(Option::is_none);
+    if let (Some(since), Some(Some(log))) = (drift.evidence_since, log) {
         for deviation in &mut deviations {
             if let Some(reference) = reference_of(session.kube, &observed, deviation) {
                 let live = observed.objects.get(&reference.key());
@@ -116,6 +117,7 @@ pub async fn drift(
         engine: Engine::Kubernetes,
         deviations,
         now,
+        has_no_audit_log,
     })
 }
 
@@ -156,7 +158,8 @@ pub async fn apply(
     let seen = session.permitted(session.observe(&records, None)).await?;
     let plan = reconcile(desired, session.kube, &seen, options)?;
     options.check_planned(&plan, |_| false)?;
-    let outdated = session.record.is_outdated(desired, options).await?;
+    // Only an apply without operations has to know.
+    let outdated = plan.is_empty() && session.record.is_outdated(desired, options).await?;
     let idle = plan.is_empty() && records.intent.is_none() && !outdated;
     if idle && session.record.is_at_rest(records.epoch).await? {
         // Write nothing, not even a lock, unless the apply fails or an earlier one did.

@@ -4,6 +4,8 @@
 //! Each time is by the clock of whoever wrote it: the API server for the creation of an
 //! object, a node for its containers, a controller for its events.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::Timestamp;
 use k8s_openapi::{
     api::core::v1::{
@@ -28,9 +30,11 @@ const IN_STATE: [&str; 3] = ["Scheduled", "Created", "Started"];
 /// Returns the observations about the objects of a scope.
 pub(crate) fn observations(live: &Live, redaction: &Redaction) -> Vec<Observation> {
     let mut all = Vec::new();
-    let mut known = Vec::new();
+    // The components of the objects that exist, by their identities.
+    let mut known = BTreeMap::new();
     let mut object = |kind: &str, metadata: &ObjectMeta| {
-        known.push((metadata.uid.clone(), component(metadata)));
+        let uid = metadata.uid.clone();
+        known.extend(uid.map(|uid| (uid, component(metadata))));
         all.extend(of_metadata(kind, metadata));
     };
     live.deployments
@@ -55,22 +59,14 @@ pub(crate) fn observations(live: &Live, redaction: &Redaction) -> Vec<Observatio
         .iter()
         .for_each(|one| object("Pod", &one.metadata));
     all.extend(live.pods.iter().flat_map(assignment_of));
-    let prefixes: Vec<_> = known
-        .iter()
-        .filter_map(|(_, component)| component.clone())
-        .collect();
+    let components: BTreeSet<_> = known.values().flatten().collect();
     for event in &live.events {
-        let uid = &event.involved_object.uid;
-        let alive = known
-            .iter()
-            .find(|(known, _)| known == uid && uid.is_some());
-        let component = match alive {
-            Some((_, component)) => component.clone(),
-            // A pod that is gone: its workload is named after the component.
-            None => match former(event, &prefixes) {
-                Some(component) => Some(component),
-                None => continue,
-            },
+        let uid = event.involved_object.uid.as_ref();
+        let alive = uid.and_then(|uid| known.get(uid));
+        // An object that is gone is named after its component.
+        let former = || former(event, &components);
+        let Some(component) = alive.cloned().or_else(|| former().map(Some)) else {
+            continue;
         };
         all.extend(of_event(event, component, alive.is_some(), redaction));
     }
@@ -85,13 +81,14 @@ fn component(metadata: &ObjectMeta) -> Option<Name> {
 
 /// Returns the component of an object that is gone, by its name: that of a component, or
 /// one that begins with it and a hyphen, the longest that does.
-fn former(event: &Event, components: &[Name]) -> Option<Name> {
+fn former(event: &Event, components: &BTreeSet<&Name>) -> Option<Name> {
     let name = event.involved_object.name.as_deref()?;
     let own = components.iter().filter(|component| {
         let rest = name.strip_prefix(component.as_str());
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
     });
-    own.max_by_key(|component| component.len()).cloned()
+    own.max_by_key(|component| component.len())
+        .map(|component| (*component).clone())
 }
 
 fn of_metadata(kind: &str, metadata: &ObjectMeta) -> Vec<Observation> {

@@ -130,6 +130,21 @@ impl Cause {
     }
 }
 
+/// A function that recognises one kind of cause in the facts.
+pub type FindCause<F> = fn(&F) -> Option<Cause>;
+
+/// Returns the first cause of a list that recognises the facts. Its kind is the name in
+/// the list, unless it has one of its own.
+pub fn first_cause<F>(causes: &[(&str, FindCause<F>)], facts: &F) -> Option<Cause> {
+    causes.iter().find_map(|(name, find)| {
+        let mut cause = find(facts)?;
+        if cause.kind.is_empty() {
+            cause.kind = name.replace('_', "-");
+        }
+        Some(cause)
+    })
+}
+
 /// A step of the way from a component to the cause: what it needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]

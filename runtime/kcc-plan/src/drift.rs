@@ -21,6 +21,8 @@ pub struct DriftReport {
     pub deviations: Vec<Deviation>,
     /// The time of the engine's clock, as far as the engine tells.
     pub now: Timestamp,
+    /// True if [`DriftOptions::audit`] is something else than an audit log.
+    pub has_no_audit_log: bool,
 }
 
 /// One difference: a field, or a whole object.
@@ -47,6 +49,21 @@ pub struct Deviation {
 }
 
 impl Deviation {
+    /// Creates a difference in a whole object, without evidence.
+    pub fn new(verdict: Verdict, kind: &str, name: &str) -> Self {
+        Self {
+            verdict,
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            component: None,
+            team: None,
+            change: None,
+            cause: None,
+            take: None,
+            evidence: Evidence::default(),
+        }
+    }
+
     /// Returns true if two reports have the same difference, with any values.
     pub fn is_same(&self, other: &Self) -> bool {
         let path = |one: &Self| one.change.as_ref().map(|change| change.path.clone());
@@ -221,19 +238,12 @@ mod tests {
     #[test]
     fn a_difference_is_the_same_with_another_value() {
         let deviation = |path: &str, live: i64| Deviation {
-            verdict: Verdict::Edited,
-            kind: "Deployment".to_owned(),
-            name: "web".to_owned(),
-            component: None,
-            team: None,
             change: Some(FieldChange {
                 path: path.to_owned(),
                 live: Some(live.into()),
                 desired: None,
             }),
-            cause: None,
-            take: None,
-            evidence: Evidence::default(),
+            ..Deviation::new(Verdict::Edited, "Deployment", "web")
         };
         let one = deviation("spec.replicas", 3);
         assert!(one.is_same(&deviation("spec.replicas", 4)));

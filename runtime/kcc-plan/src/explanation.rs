@@ -151,16 +151,11 @@ impl StatusReport {
             .iter()
             .filter(|(_, status)| status.is_root())
             .collect();
-        let waiting = |name: &Name| {
-            let waits = |status: &&ComponentStatus| {
-                status
-                    .needs
-                    .last()
-                    .is_some_and(|link| link.component == *name)
-            };
-            self.components.values().filter(waits).count()
-        };
-        all.sort_by_key(|(name, _)| std::cmp::Reverse(waiting(name)));
+        let mut waiting: BTreeMap<&Name, usize> = BTreeMap::new();
+        for link in self.components.values().filter_map(|one| one.needs.last()) {
+            *waiting.entry(&link.component).or_default() += 1;
+        }
+        all.sort_by_key(|(name, _)| std::cmp::Reverse(waiting.get(name).copied()));
         all
     }
 

@@ -74,3 +74,21 @@ pub struct Finding {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conflict: Option<Conflict>,
 }
+
+impl Finding {
+    /// Creates a finding about something that a former tool has left, and the way to
+    /// remove it.
+    pub fn remains(kind: &str, name: &str, cause: String, help: Option<String>) -> Self {
+        Self {
+            finding: FindingKind::Remains,
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            component: None,
+            team: None,
+            cause,
+            help,
+            alternatives: Vec::new(),
+            conflict: None,
+        }
+    }
+}

@@ -43,6 +43,7 @@
 //! plan_recovery(&Desired, &Options)                          -> Result<Recovery, Error>
 //! recover      (&Desired, &Options)                          -> Result<Recovery, Error>
 //! logs         (&Desired, &Options, &LogOptions, warn, write) -> Result<LogReport, Error>
+//! timeline     (&Desired, &Options, …)                       -> Result<Timeline, Error>
 //! exec         (&Desired, &Options, &ExecOptions, streams)   -> Result<Option<i64>, Error>
 //! port_forward (&Desired, &Options, &ForwardOptions, started, failed) -> Result<(), Error>
 //! ```
@@ -83,6 +84,7 @@ pub mod revision;
 mod scope;
 mod secrets;
 mod status;
+pub mod symptoms;
 mod text;
 pub mod timeline;
 mod tool;
@@ -91,7 +93,7 @@ mod who;
 pub use address::Address;
 pub use builder::PlanBuilder;
 pub use calls::Calls;
-pub use cause::{Cause, NeedLink};
+pub use cause::{Cause, FindCause, NeedLink, first_cause};
 pub use change::{FieldChange, find_field};
 pub use choices::Choices;
 pub use conflict::{Conflict, Origin, Origins, format_field};

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use kcc_diag::{Code, Diagnostic, Diagnostics, field_label};
-use kcc_lower::Lowered;
+use kcc_lower::source::Rendered;
 use kcc_model::{Bytes, MilliCpu};
 use kcc_plan::{
     Verdict, find_field,
@@ -71,8 +71,9 @@ pub(super) fn adopt(
     });
     let texts = texts(context, recorded, &edits)?;
     let compiled = pipeline::compile_edited(context, scope, &texts)?;
+    let objects = compiled.lowered.objects();
     for found in &selected {
-        if !follows(&compiled.lowered, found) {
+        if !follows(&objects, found) {
             let why = "another line decides the value as well";
             refused.push(refusal(recorded, found, why));
         }
@@ -318,9 +319,8 @@ fn texts(
 }
 
 /// Returns true if an object has the live value of a difference.
-fn follows(lowered: &Lowered, found: &LiveDifference<'_>) -> bool {
+fn follows(objects: &[Rendered], found: &LiveDifference<'_>) -> bool {
     let kind = found.deviation.kind.to_lowercase();
-    let objects = lowered.objects();
     let mut own = objects.iter();
     let object = own.find(|object| object.kind == kind && object.name == found.deviation.name);
     let change = found.deviation.change.as_ref();

@@ -11,12 +11,12 @@ use kcc_plan::{
 
 use crate::{
     args::ScopeArgs,
-    commands::rollback::lowered_here,
+    commands::rollback::with_recorded,
     compiled::Compiled,
     context::Context,
     failure::Failure,
     pipeline,
-    provenance::{Line, LiveDifference, RecordedOrigins},
+    provenance::{Line, LiveDifference},
     runtime,
 };
 
@@ -36,13 +36,12 @@ impl Recorded {
         let mut options = runtime::options(context, &compiled);
         let newest = RevisionId::At(Time::Ago(Duration::ZERO));
         let found = runtime::revision(&compiled, &options, newest)?;
-        let lowered = lowered_here(&compiled, &found.revision);
         let revision = Arc::new(found.revision.clone());
-        options.origins = Some(Arc::new(RecordedOrigins::new(revision, &lowered)));
+        let compiled = with_recorded(compiled, &mut options, &revision);
         options.recorded = true;
         options.prune = Prune::None;
         Ok(Self {
-            compiled: compiled.with(Arc::new(lowered)),
+            compiled,
             found,
             options,
         })

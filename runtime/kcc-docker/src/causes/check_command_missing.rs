@@ -1,8 +1,8 @@
 //! The image does not have the command of the health check.
 
-use kcc_plan::Cause;
+use kcc_plan::{Cause, symptoms::between};
 
-use super::{Facts, cause, facts::between};
+use super::{Facts, cause};
 
 pub(super) fn find(facts: &Facts<'_>) -> Option<Cause> {
     let answer = facts.answer()?;

@@ -1,8 +1,8 @@
 //! A device of the host that the container uses does not exist.
 
-use kcc_plan::Cause;
+use kcc_plan::{Cause, symptoms::between};
 
-use super::{Facts, facts::between};
+use super::Facts;
 
 pub(super) fn find(facts: &Facts<'_>) -> Option<Cause> {
     let error = facts.start_error()?;

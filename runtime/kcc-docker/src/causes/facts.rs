@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 use kcc_lower::docker::Container;
-use kcc_plan::Cause;
+use kcc_plan::{Cause, symptoms};
 
 use super::cause;
 use crate::{client::Inspected, observed::ContainerState, readiness::Look};
@@ -79,8 +79,7 @@ impl<'a> Facts<'a> {
 
     /// Returns the last line of the log.
     pub(crate) fn log(&self) -> Option<&'a str> {
-        let lines = self.look.log.iter().map(|line| line.trim());
-        lines.rev().find(|line| !line.is_empty())
+        symptoms::last_line(&self.look.log)
     }
 
     /// Returns the cause of a container that ended with an error, if the last line of its
@@ -105,11 +104,7 @@ impl<'a> Facts<'a> {
 
     /// Returns the number of restarts, as evidence.
     pub(crate) fn restarts(&self) -> Option<String> {
-        match self.found().map_or(0, |found| found.restarts) {
-            0 => None,
-            1 => Some("1 restart".to_owned()),
-            count => Some(format!("{count} restarts")),
-        }
+        symptoms::restarts(self.found()?.restarts)
     }
 
     /// Returns the answer of a health check that fails.
@@ -134,10 +129,4 @@ impl<'a> Facts<'a> {
         let time: Timestamp = time.parse().ok()?;
         (time > Timestamp::UNIX_EPOCH).then_some(time)
     }
-}
-
-/// Returns the text between two others.
-pub(crate) fn between<'t>(text: &'t str, before: &str, after: &str) -> Option<&'t str> {
-    let (_, rest) = text.split_once(before)?;
-    Some(rest.split_once(after)?.0)
 }

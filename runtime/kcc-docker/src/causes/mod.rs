@@ -12,7 +12,7 @@ mod facts;
 mod recordings;
 
 use kcc_lower::docker::Container;
-use kcc_plan::Cause;
+use kcc_plan::{Cause, first_cause};
 
 pub(crate) use self::facts::{Exit, Facts};
 use crate::readiness::Look;
@@ -64,7 +64,7 @@ causes! {
 }
 
 /// Returns the cause why a container is not ready. `exit` is the end of its last run, if
-/// that is why.
+/// the container is not ready because of it.
 pub(crate) fn of(name: &str, container: &Container, look: &Look, exit: Option<Exit>) -> Cause {
     let facts = Facts {
         name,
@@ -72,11 +72,7 @@ pub(crate) fn of(name: &str, container: &Container, look: &Look, exit: Option<Ex
         look,
         exit,
     };
-    let found = CAUSES.iter().find_map(|(kind, find)| {
-        let mut cause = find(&facts)?;
-        cause.kind = kind.replace('_', "-");
-        Some(cause)
-    });
+    let found = first_cause(CAUSES, &facts);
     let cause = found.unwrap_or_else(|| Cause::progress("not ready yet"));
     let since = cause.since.or_else(|| facts.since());
     cause.about(format!("container `{name}`")).since(since)

@@ -1,8 +1,8 @@
 //! The program of the container does not exist in its image.
 
-use kcc_plan::Cause;
+use kcc_plan::{Cause, symptoms::between};
 
-use super::{Facts, facts::between};
+use super::Facts;
 
 pub(super) fn find(facts: &Facts<'_>) -> Option<Cause> {
     let error = facts.start_error()?;

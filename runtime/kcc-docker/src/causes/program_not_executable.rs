@@ -1,8 +1,8 @@
 //! The program of the container is a file that nobody, or not this user, may execute.
 
-use kcc_plan::Cause;
+use kcc_plan::{Cause, symptoms::between};
 
-use super::{Facts, facts::between};
+use super::Facts;
 
 pub(super) fn find(facts: &Facts<'_>) -> Option<Cause> {
     let error = facts.start_error()?;

@@ -31,7 +31,7 @@ const SETTLED: Duration = Duration::from_secs(12);
 /// A container of a recording.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Recorded {
+pub(super) struct RecordedContainer {
     pub(super) container: Container,
     /// True if it has to run to completion.
     pub(super) is_job: bool,
@@ -53,7 +53,7 @@ pub(super) struct Recorded {
 pub(super) struct Recording {
     /// The declared needs: a component and another one, which has to be healthy.
     pub(super) needs: Vec<(String, String)>,
-    pub(super) containers: BTreeMap<String, Recorded>,
+    pub(super) containers: BTreeMap<String, RecordedContainer>,
 }
 
 struct Scenario {
@@ -362,7 +362,13 @@ async fn read(host: &str, check: &ReadinessCheck<'_>, scenario: &Scenario) -> Re
     }
 }
 
-fn record(host: &str, name: &str, container: Container, is_job: bool, look: Look) -> Recorded {
+fn record(
+    host: &str,
+    name: &str,
+    container: Container,
+    is_job: bool,
+    look: Look,
+) -> RecordedContainer {
     let shown = Command::new("docker")
         .args(["container", "inspect", name])
         .env("DOCKER_HOST", host)
@@ -391,7 +397,7 @@ fn record(host: &str, name: &str, container: Container, is_job: bool, look: Look
     let milliseconds = |time: Option<Duration>| {
         u64::try_from(time.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
     };
-    Recorded {
+    RecordedContainer {
         is_job,
         uptime: milliseconds(look.found.as_ref().map(|found| found.uptime)),
         ended_for: milliseconds(look.found.as_ref().map(|found| found.ended_for)),

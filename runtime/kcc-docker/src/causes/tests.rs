@@ -1,14 +1,15 @@
 //! Compares the causes of recorded failures with those that they are named after.
 
-use std::{collections::BTreeMap, fmt::Write, fs, time::Duration};
+use std::{collections::BTreeMap, fs, time::Duration};
 
 use bollard::models::ContainerInspectResponse;
 use kcc_lower::{Desired, DesiredComponent, EngineDesired, docker::DockerDesired};
 use kcc_model::Until;
 use kcc_plan::{ComponentStatus, Readiness, Scope, State, StatusReport, Unapplied};
+use kcc_test_engines::causes::{Recorded, are_named, are_recorded};
 
 use super::{
-    recordings::{Recorded, Recording, directory},
+    recordings::{RecordedContainer, Recording, directory},
     *,
 };
 use crate::{client::Inspected, observed::ObservedImage};
@@ -26,7 +27,7 @@ fn recordings() -> BTreeMap<String, Recording> {
         .collect()
 }
 
-impl Recorded {
+impl RecordedContainer {
     /// Returns what kcc read of the container.
     fn look(&self) -> Look {
         let inspect = self.inspect.clone();
@@ -111,48 +112,20 @@ impl Recording {
     }
 }
 
-/// Every recording is named after its cause, which is found and told in three lines.
 #[test]
 fn recorded_failures_have_the_cause_that_they_are_named_after() {
-    let mut text = String::new();
-    let mut wrong = Vec::new();
-    for (name, recording) in recordings() {
-        let report = recording.report();
-        let roots = report.roots();
-        let kinds: Vec<_> = roots
-            .iter()
-            .filter_map(|(_, status)| Some(status.cause.as_ref()?.kind.as_str()))
-            .collect();
-        if kinds.first() != name.split('.').next().as_ref() {
-            wrong.push(format!("{name}: {kinds:?}"));
-        }
-        for (component, other) in &recording.needs {
-            let needs = &report.components[component].needs;
-            if needs.first().is_none_or(|link| link.component != *other) {
-                wrong.push(format!("{name}: `{component}` does not wait for `{other}`"));
-            }
-        }
-        writeln!(text, "== {name}\n{}", report.explanation()).unwrap();
-    }
-    let golden = kcc_test_support::golden::check(&directory().join("expected.txt"), &text);
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    golden.unwrap();
+    let recorded = recordings().into_iter().map(|(name, recording)| Recorded {
+        name,
+        report: recording.report(),
+        needs: recording.needs.clone(),
+    });
+    are_named(recorded, &directory().join("expected.txt"));
 }
 
-/// Every cause has a recording, except those for what has no cause of its own.
 #[test]
 fn every_cause_is_recorded() {
-    const OTHERS: [&str; 1] = ["start-refused"];
     let recordings = recordings();
-    let missing: Vec<_> = CAUSES
-        .iter()
-        .map(|(name, _)| name.replace('_', "-"))
-        .filter(|kind| !OTHERS.contains(&kind.as_str()))
-        .filter(|kind| {
-            !recordings
-                .keys()
-                .any(|name| name.split('.').next() == Some(kind))
-        })
-        .collect();
-    assert!(missing.is_empty(), "{missing:?}");
+    let names: Vec<_> = recordings.keys().collect();
+    let causes = CAUSES.iter().map(|(name, _)| *name);
+    are_recorded(causes, &names, &["start-refused"]);
 }

@@ -23,9 +23,9 @@ use tokio::{
 
 use super::{Client, is_conflict, is_missing, refused};
 
-/// The directories at which the container mounts the two volumes. They have one name, so
-/// that the archive of the first contains the directory itself: the engine sets owner and
-/// mode of nothing above the archive's entries.
+/// The directories at which the container mounts the two volumes. Both are called `data`,
+/// because the archive of the first one has an entry of that name: the engine sets owner
+/// and mode only for entries of the archive.
 const SOURCE: &str = "/source/data";
 const COPY: &str = "/copy/data";
 /// The number of bytes that are sent at once.

@@ -30,7 +30,7 @@ const CERTAIN: [&str; 7] = [
     "no such host",
 ];
 /// An action that helps with an image that cannot be pulled.
-const CHECK_IMAGE: &str =
+pub(crate) const CHECK_IMAGE: &str =
     "check the image's name, and log in with `docker login` if its registry requires it";
 
 impl Client {

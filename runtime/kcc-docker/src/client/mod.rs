@@ -12,6 +12,7 @@ mod timeline;
 
 pub(crate) use create::Shares;
 pub(crate) use exec::RunningCommand;
+pub(crate) use image::CHECK_IMAGE;
 pub(crate) use logs::LogRange;
 pub(crate) use queries::{EngineEvent, EngineHealth, Inspected, Listed, Process};
 pub(crate) use timeline::Life;

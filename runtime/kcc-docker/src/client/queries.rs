@@ -20,6 +20,7 @@ use bollard::{
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use jiff::Timestamp;
+use kcc_diag::Code;
 use kcc_plan::Error;
 use serde_json::Value;
 
@@ -407,9 +408,8 @@ impl Client {
         })
     }
 
-    /// Returns the events since a time that the engine retains, the oldest first. They only
-    /// explain, so errors are ignored.
-    pub(crate) async fn events_since(&self, since: Timestamp) -> Vec<EngineEvent> {
+    /// Returns the events since a time that the engine retains, the oldest first.
+    pub(crate) async fn events_since(&self, since: Timestamp) -> Result<Vec<EngineEvent>, Error> {
         let options = EventsOptions {
             since: Some(since.as_second().to_string()),
             until: Some(self.clock.now().as_secs().saturating_add(1).to_string()),
@@ -418,7 +418,8 @@ impl Client {
         let mut stream = Box::pin(self.docker.events(Some(options)));
         let mut events = Vec::new();
         let read = async {
-            while let Some(Ok(event)) = stream.next().await {
+            while let Some(event) = stream.next().await {
+                let event = event.map_err(|error| refused("read", "events", error))?;
                 let actor = event.actor.unwrap_or_default();
                 events.push(EngineEvent {
                     kind: event.typ.map(|kind| kind.to_string()).unwrap_or_default(),
@@ -430,10 +431,16 @@ impl Client {
                         .and_then(|time| Timestamp::from_nanosecond(time.into()).ok()),
                 });
             }
+            Ok(())
         };
         // The stream ends at `until`, unless the engine's clock jumps.
-        let _ = tokio::time::timeout(Duration::from_secs(3), read).await;
-        events
+        let ended = tokio::time::timeout(Duration::from_secs(3), read).await;
+        ended.unwrap_or_else(|_| {
+            let message = "the engine did not finish the list of its events";
+            Err(Error::new(Code::PlanDockerUnreachable, message)
+                .help("run the command again; the engine's clock may have jumped"))
+        })?;
+        Ok(events)
     }
 
     /// Returns the exit code of the previous run, from the engine's events.

@@ -1,8 +1,10 @@
 //! Plans to take over from Compose: containers give way, and volumes are copied.
 
+use std::collections::BTreeSet;
+
 use kcc_lower::docker::Container;
 use kcc_model::{EnvValue, SecretProvider};
-use kcc_plan::{Action, Draft, Finding, FindingKind};
+use kcc_plan::{Action, Draft, Finding};
 
 use super::{CONTAINER, Reconciler, VOLUME};
 use crate::{
@@ -56,7 +58,7 @@ impl Reconciler<'_> {
 
     /// Returns the generated secrets in the environment of the containers that mount a
     /// volume.
-    fn generated_secrets(&self, volume: &str) -> Vec<String> {
+    fn generated_secrets(&self, volume: &str) -> BTreeSet<String> {
         let containers = self.docker.containers.values();
         let users = containers.filter(|container| mounts(container, volume));
         let names = users.flat_map(|container| container.env.values());
@@ -64,29 +66,16 @@ impl Reconciler<'_> {
             EnvValue::Secret(name) => Some(name),
             _ => None,
         });
-        let mut names: Vec<_> = generated
-            .filter(|name| {
-                let provider = self.docker.secrets.get(*name);
-                matches!(provider, Some(SecretProvider::Generate { .. }))
-            })
-            .cloned()
-            .collect();
-        names.dedup();
-        names
+        let is_generated = |name: &&String| {
+            let provider = self.docker.secrets.get(*name);
+            matches!(provider, Some(SecretProvider::Generate { .. }))
+        };
+        generated.filter(is_generated).cloned().collect()
     }
 
     fn remains(&mut self, kind: &str, name: &str, cause: String, help: Option<String>) {
-        self.plan.add_finding(Finding {
-            finding: FindingKind::Remains,
-            kind: kind.to_owned(),
-            name: name.to_owned(),
-            component: None,
-            team: None,
-            cause,
-            help,
-            alternatives: Vec::new(),
-            conflict: None,
-        });
+        self.plan
+            .add_finding(Finding::remains(kind, name, cause, help));
     }
 
     /// Returns the volume from which a new volume is copied.

@@ -6,7 +6,7 @@ use kcc_lower::docker::DockerDesired;
 use kcc_plan::{Error, Refusal};
 
 use super::{CONTAINER, IMAGE};
-use crate::observed::Observed;
+use crate::{client::CHECK_IMAGE, observed::Observed};
 
 /// Fails with everything that is in the way.
 pub(super) fn refuse_doomed(docker: &DockerDesired, observed: &Observed) -> Result<(), Error> {
@@ -48,9 +48,7 @@ pub(super) fn refuse_doomed(docker: &DockerDesired, observed: &Observed) -> Resu
         refusals.push(Refusal {
             code: Code::ApplyImagePull,
             message: format!("cannot pull image `{reference}` of `{of}`: {why}"),
-            help: "check the image's name, and log in with `docker login` if its registry \
-                   requires it"
-                .to_owned(),
+            help: CHECK_IMAGE.to_owned(),
             component,
             object: (IMAGE.to_owned(), reference.clone()),
             field: Vec::new(),

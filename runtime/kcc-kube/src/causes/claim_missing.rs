@@ -1,8 +1,8 @@
 //! The pod mounts a claim that does not exist.
 
-use kcc_plan::Cause;
+use kcc_plan::{Cause, symptoms::between};
 
-use super::{Facts, claims, facts::{between, list}};
+use super::{Facts, claims, facts::list};
 
 pub(super) fn find(facts: &Facts<'_>) -> Option<Cause> {
     let message = facts.unschedulable()?;

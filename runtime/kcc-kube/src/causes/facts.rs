@@ -7,7 +7,10 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::Time,
 };
 use kcc_lower::kubernetes::Object;
-use kcc_plan::Cause;
+use kcc_plan::{
+    Cause,
+    symptoms::{self, between},
+};
 use serde_json::Value;
 
 use super::{Exits, cause};
@@ -141,11 +144,7 @@ impl<'a> Facts<'a> {
     pub(crate) fn log(&self) -> Option<&'a str> {
         let pod = self.pod?.metadata.name.as_ref()?;
         let key = format!("{pod}/{}", self.container?.status.name);
-        let lines = self.live.logs.get(&key)?;
-        lines
-            .iter()
-            .map(|line| line.trim())
-            .rfind(|line| !line.is_empty())
+        symptoms::last_line(self.live.logs.get(&key)?)
     }
 
     /// Returns the last line of the log if it contains one of some texts, in any case.
@@ -165,11 +164,7 @@ impl<'a> Facts<'a> {
 
     /// Returns the number of restarts, as evidence.
     pub(crate) fn restarts(&self) -> Option<String> {
-        match self.container?.status.restart_count {
-            0 => None,
-            1 => Some("1 restart".to_owned()),
-            count => Some(format!("{count} restarts")),
-        }
+        symptoms::restarts(self.container?.status.restart_count.into())
     }
 
     /// Returns the last event of a reason about the pod.
@@ -336,12 +331,6 @@ pub(crate) fn event_time(event: &Event) -> Option<Timestamp> {
 /// Converts a time of the cluster.
 pub(crate) fn timestamp(time: &Time) -> Timestamp {
     time.0
-}
-
-/// Returns the text between two others.
-pub(crate) fn between<'t>(text: &'t str, before: &str, after: &str) -> Option<&'t str> {
-    let (_, rest) = text.split_once(before)?;
-    Some(rest.split_once(after)?.0)
 }
 
 /// Joins names as a list for people.

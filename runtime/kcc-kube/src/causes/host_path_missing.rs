@@ -1,8 +1,8 @@
 //! The directory of the node that the pod mounts does not exist there.
 
-use kcc_plan::Cause;
+use kcc_plan::{Cause, symptoms::between};
 
-use super::{Facts, cause, facts::between};
+use super::{Facts, cause};
 
 pub(super) fn find(facts: &Facts<'_>) -> Option<Cause> {
     let message = facts.event_message("FailedMount").filter(|_| facts.is_being_created())?;

@@ -22,7 +22,7 @@ mod stuck;
 
 use k8s_openapi::api::core::v1::Pod;
 use kcc_lower::kubernetes::Object;
-use kcc_plan::Cause;
+use kcc_plan::{Cause, first_cause};
 
 pub(crate) use self::{
     facts::{Facts, last_event, timestamp},
@@ -129,7 +129,7 @@ pub(crate) fn of_pod(live: &Live, workload: &Object, pod: &Pod, exits: Exits) ->
         container: None,
         refusal: None,
     };
-    let found = first(OF_POD, &facts).or_else(|| {
+    let found = first_cause(OF_POD, &facts).or_else(|| {
         let status = pod.status.as_ref()?;
         let mut parts = pod_container::of(pod, status);
         parts.find_map(|part| {
@@ -137,7 +137,7 @@ pub(crate) fn of_pod(live: &Live, workload: &Object, pod: &Pod, exits: Exits) ->
                 container: Some(part),
                 ..facts
             };
-            let mut cause = first(OF_CONTAINER, &facts)?;
+            let mut cause = first_cause(OF_CONTAINER, &facts)?;
             cause.message = part.describe(&cause.message);
             Some(cause)
         })
@@ -164,19 +164,9 @@ pub(crate) fn of_workload(live: &Live, workload: &Object, refusal: Option<&str>)
         container: None,
         refusal,
     };
-    let cause = first(OF_WORKLOAD, &facts)?;
+    let cause = first_cause(OF_WORKLOAD, &facts)?;
     let about = format!("{} `{}`", workload.kind, workload.name);
     Some(cause.about(about))
-}
-
-fn first(list: &[(&str, Find)], facts: &Facts<'_>) -> Option<Cause> {
-    list.iter().find_map(|(name, find)| {
-        let mut cause = find(facts)?;
-        if cause.kind.is_empty() {
-            cause.kind = name.replace('_', "-");
-        }
-        Some(cause)
-    })
 }
 
 /// Creates a cause of the kind that its file is named after.

@@ -1,8 +1,8 @@
 //! The namespace enforces a Pod Security profile that the pods violate.
 
-use kcc_plan::Cause;
+use kcc_plan::{Cause, symptoms::between};
 
-use super::{Facts, cause, facts::between, refused};
+use super::{Facts, cause, refused};
 use crate::text::one_line;
 
 pub(super) fn find(facts: &Facts<'_>) -> Option<Cause> {

@@ -5,8 +5,8 @@ use kcc_plan::Cause;
 use super::{Facts, cause};
 use crate::text::one_line;
 
-/// Returns the reason why the image of a container cannot be pulled: the end of a chain
-/// that repeats the image's name in each of its links.
+/// Returns the reason why the image of a container cannot be pulled: the last of several
+/// nested errors, each of which repeats the name of the image.
 pub(super) fn refusal<'a>(facts: &Facts<'a>) -> Option<&'a str> {
     let (reason, message) = facts.waiting()?;
     if !matches!(reason, "ImagePullBackOff" | "ErrImagePull") {

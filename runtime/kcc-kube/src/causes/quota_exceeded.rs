@@ -1,9 +1,9 @@
 //! A quota of the namespace forbids further pods, or requires that they state their
 //! resources.
 
-use kcc_plan::Cause;
+use kcc_plan::{Cause, symptoms::between};
 
-use super::{Facts, cause, facts::between, refused};
+use super::{Facts, cause, refused};
 
 pub(super) fn find(facts: &Facts<'_>) -> Option<Cause> {
     let message = facts.refusal?;

@@ -1,12 +1,9 @@
 //! The references of a pod to Secrets and `ConfigMap`s, in the words of the kubelet: those
 //! of variables keep a container from being created, those of volumes its pod.
 
-use kcc_plan::Cause;
+use kcc_plan::{Cause, symptoms::between};
 
-use super::{
-    Facts, cause,
-    facts::{between, list},
-};
+use super::{Facts, cause, facts::list};
 
 /// Returns the refusal of a reference.
 fn refusal<'a>(facts: &Facts<'a>) -> Option<&'a str> {

@@ -1,8 +1,8 @@
 //! The pods name a `RuntimeClass` that does not exist.
 
-use kcc_plan::Cause;
+use kcc_plan::{Cause, symptoms::between};
 
-use super::{Facts, cause, facts::between, refused};
+use super::{Facts, cause, refused};
 
 pub(super) fn find(facts: &Facts<'_>) -> Option<Cause> {
     let name = between(facts.refusal?, "RuntimeClass \"", "\" not found")?;

@@ -1,8 +1,8 @@
 //! The node cannot create the pod itself: its network, or the runtime that it asks for.
 
-use kcc_plan::Cause;
+use kcc_plan::{Cause, symptoms::between};
 
-use super::{Facts, cause, facts::between};
+use super::{Facts, cause};
 use crate::text::one_line;
 
 pub(super) fn find(facts: &Facts<'_>) -> Option<Cause> {

@@ -1,8 +1,8 @@
 //! The pods run as a service account that does not exist.
 
-use kcc_plan::Cause;
+use kcc_plan::{Cause, symptoms::between};
 
-use super::{Facts, cause, facts::{between, list}, refused};
+use super::{Facts, cause, facts::list, refused};
 
 pub(super) fn find(facts: &Facts<'_>) -> Option<Cause> {
     let name = between(facts.refusal?, "serviceaccount \"", "\" not found")?;

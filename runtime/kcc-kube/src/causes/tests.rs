@@ -1,6 +1,6 @@
 //! Compares the causes of recorded failures with those that they are named after.
 
-use std::{collections::BTreeMap, fmt::Write, fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use kcc_lower::{
     Desired, DesiredComponent, EngineDesired,
@@ -8,6 +8,7 @@ use kcc_lower::{
 };
 use kcc_model::Until;
 use kcc_plan::{Scope, StatusReport, Unapplied};
+use kcc_test_engines::causes::{Recorded, are_named, are_recorded};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -178,36 +179,20 @@ fn component(job: bool) -> DesiredComponent {
     }
 }
 
-/// Every recording is named after its cause, which is found and told in three lines.
 #[test]
 fn recorded_failures_have_the_cause_that_they_are_named_after() {
-    let mut text = String::new();
-    let mut wrong = Vec::new();
-    for (name, recording) in recordings() {
-        let report = recording.report();
-        let roots = report.roots();
-        let kinds: Vec<_> = roots
-            .iter()
-            .filter_map(|(_, status)| Some(status.cause.as_ref()?.kind.as_str()))
-            .collect();
-        if kinds.first() != name.split('.').next().as_ref() {
-            wrong.push(format!("{name}: {kinds:?}"));
+    let recorded = recordings().into_iter().map(|(name, recording)| {
+        let needs = recording.needs.iter();
+        let needs = needs.map(|(name, other, _)| (name.clone(), other.clone()));
+        Recorded {
+            name,
+            report: recording.report(),
+            needs: needs.collect(),
         }
-        for (component, other, _) in &recording.needs {
-            let needs = &report.components[component].needs;
-            if needs.first().is_none_or(|link| link.component != *other) {
-                wrong.push(format!("{name}: `{component}` does not wait for `{other}`"));
-            }
-        }
-        writeln!(text, "== {name}\n{}", report.explanation()).unwrap();
-        assert!(!text.contains("s3cr3t"), "{text}");
-    }
-    let golden = kcc_test_support::golden::check(&directory().join("recorded/expected.txt"), &text);
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    golden.unwrap();
+    });
+    are_named(recorded, &directory().join("recorded/expected.txt"));
 }
 
-/// Every cause has a recording, except those for what has no cause of its own.
 #[test]
 fn every_cause_is_recorded() {
     const OTHERS: [&str; 8] = [
@@ -221,19 +206,10 @@ fn every_cause_is_recorded() {
         "name-not-resolved",
     ];
     let recordings = recordings();
+    let names: Vec<_> = recordings.keys().collect();
     let lists = [OF_POD, OF_CONTAINER, OF_WORKLOAD];
-    let missing: Vec<_> = lists
-        .into_iter()
-        .flatten()
-        .map(|(name, _)| name.replace('_', "-"))
-        .filter(|kind| !OTHERS.contains(&kind.as_str()))
-        .filter(|kind| {
-            !recordings
-                .keys()
-                .any(|name| name.split('.').next() == Some(kind))
-        })
-        .collect();
-    assert!(missing.is_empty(), "{missing:?}");
+    let causes = lists.into_iter().flatten().map(|(name, _)| *name);
+    are_recorded(causes, &names, &OTHERS);
     let ready = recordings
         .values()
         .flat_map(|recording| recording.live().pods);

@@ -25,11 +25,46 @@ use serde_json::{Value, json};
 use super::Client;
 use crate::{live::Live, observed::Reference, pods};
 
+/// A kind of objects in namespaces.
+pub(super) trait Namespaced:
+    Resource<DynamicType = (), Scope = NamespaceResourceScope>
+    + Clone
+    + std::fmt::Debug
+    + DeserializeOwned
+{
+}
+
+impl<K> Namespaced for K where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + std::fmt::Debug
+        + DeserializeOwned
+{
+}
+
 impl Client {
-    /// Reads the labelled workloads of some kinds and their pods: one list per kind,
-    /// whatever the number of objects. Reads further explanations only if a rollout
-    /// is held up.
+    /// Reads the labelled workloads of some kinds and their pods. Reads further
+    /// explanations only if a rollout is held up.
     pub(crate) async fn live(
+        &self,
+        namespace: &str,
+        labels: &str,
+        kinds: &BTreeSet<&str>,
+    ) -> Result<Live, Error> {
+        let mut live = self.workloads(namespace, labels, kinds).await?;
+        let held_up = live.pods.iter().any(|pod| !pods::is_ready(pod));
+        if held_up && !live.deployments.is_empty() {
+            live.replica_sets = self.typed::<ReplicaSet>(namespace, labels).await?;
+        }
+        if held_up || live.lacks_pods() {
+            live.events = self.events(namespace, "type=Warning").await;
+        }
+        Ok(live)
+    }
+
+    /// Reads the labelled workloads of some kinds and their pods: one list per kind,
+    /// whatever the number of objects.
+    async fn workloads(
         &self,
         namespace: &str,
         labels: &str,
@@ -44,7 +79,7 @@ impl Client {
             self.typed_if::<CronJob>(wanted("CronJob"), namespace, labels),
             self.typed_if::<Pod>(!kinds.is_empty(), namespace, labels),
         )?;
-        let mut live = Live {
+        Ok(Live {
             deployments: by_name(deployments),
             stateful_sets: by_name(stateful_sets),
             daemon_sets: by_name(daemon_sets),
@@ -52,15 +87,7 @@ impl Client {
             cron_jobs: by_name(cron_jobs),
             pods,
             ..Live::default()
-        };
-        let held_up = live.pods.iter().any(|pod| !pods::is_ready(pod));
-        if held_up && !live.deployments.is_empty() {
-            live.replica_sets = self.typed::<ReplicaSet>(namespace, labels).await?;
-        }
-        if held_up || live.lacks_pods() {
-            live.events = self.events(namespace, "type=Warning").await;
-        }
-        Ok(live)
+        })
     }
 
     /// Reads the labelled workloads, their pods, and all events of the namespace.
@@ -75,7 +102,7 @@ impl Client {
         };
         let (live, replica_sets, events) = tokio::try_join!(
             // Boxed, because they are large.
-            Box::pin(self.live(namespace, labels, &kinds)),
+            Box::pin(self.workloads(namespace, labels, &kinds)),
             Box::pin(self.typed::<ReplicaSet>(namespace, labels)),
             Box::pin(events),
         )?;
@@ -142,18 +169,12 @@ impl Client {
     }
 
     /// Lists the names of objects of a kind, with the keys of some of them.
-    async fn keyed<K>(
+    async fn keyed<K: Namespaced>(
         &self,
         namespace: &str,
         referenced: &BTreeSet<String>,
         keys: impl Fn(K) -> Vec<String>,
-    ) -> Option<(String, Vec<Value>)>
-    where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-            + Clone
-            + std::fmt::Debug
-            + DeserializeOwned,
-    {
+    ) -> Option<(String, Vec<Value>)> {
         let api: Api<K> = Api::namespaced(self.kube.clone(), namespace);
         let found = api.list_metadata(&ListParams::default()).await.ok()?;
         let mut all = Vec::new();
@@ -174,18 +195,12 @@ impl Client {
         Some((K::kind(&()).into_owned(), all))
     }
 
-    async fn typed_if<K>(
+    async fn typed_if<K: Namespaced>(
         &self,
         wanted: bool,
         namespace: &str,
         labels: &str,
-    ) -> Result<Vec<K>, Error>
-    where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-            + Clone
-            + std::fmt::Debug
-            + DeserializeOwned,
-    {
+    ) -> Result<Vec<K>, Error> {
         if wanted {
             self.typed(namespace, labels).await
         } else {
@@ -193,13 +208,11 @@ impl Client {
         }
     }
 
-    pub(super) async fn typed<K>(&self, namespace: &str, labels: &str) -> Result<Vec<K>, Error>
-    where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-            + Clone
-            + std::fmt::Debug
-            + DeserializeOwned,
-    {
+    pub(super) async fn typed<K: Namespaced>(
+        &self,
+        namespace: &str,
+        labels: &str,
+    ) -> Result<Vec<K>, Error> {
         let api: Api<K> = Api::namespaced(self.kube.clone(), namespace);
         let found = api.list(&ListParams::default().labels(labels)).await;
         let what = format!("list {}", K::plural(&()));

@@ -230,7 +230,7 @@ pub(crate) fn scenarios(open: &str, locked: &str) -> Vec<Scenario> {
         scenario("image-user", [service("payments", json!({
             "image": "kcc-e2e-tools-root:1", "securityContext": {"runAsNonRoot": true},
         }))]),
-        // What a container refers to.
+        // References of a container.
         scenario("secret-missing", [service("payments", variable(&json!({"secretKeyRef": {"name": "stripe", "key": "api"}})))])
             .absent("checkout", "payments"),
         scenario("secret-missing.volume", [mounting("payments", json!({"secret": {"secretName": "stripe"}}))]),

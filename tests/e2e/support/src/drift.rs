@@ -3,6 +3,7 @@
 
 use std::{fmt::Write, fs};
 
+use kcc_plan::{Deviation, Grade};
 use kcc_test_support::CommandOutput;
 use serde_json::Value;
 
@@ -72,8 +73,8 @@ pub fn changes_are_found_and_reverted(
     assert!(failures.is_empty(), "{failures}");
 }
 
-/// Checks that live values are written into the fragment, as they are written there, and
-/// that an apply then has nothing to change and no drift is left.
+/// Checks that live values are adopted in the notation of the fragment, and that an apply
+/// then changes nothing and leaves no drift.
 pub fn live_values_are_adopted(copy: &ExampleCopy, change: impl Fn(), lines: &[[&str; 2]]) {
     let target = copy.target();
     let look = ["drift", "--target", target, "--settle", "0s"];
@@ -151,4 +152,29 @@ fn lines(ran: &CommandOutput) -> Vec<String> {
             )
         })
         .collect()
+}
+
+/// Checks the differences that a change gives, each as a line, in any order. Nothing in
+/// them may be a secret.
+pub fn has_differences(change: &str, found: &[Deviation], expected: &[&str]) {
+    let mut lines: Vec<_> = found.iter().map(line).collect();
+    lines.sort();
+    let mut expected = expected.to_vec();
+    expected.sort_unstable();
+    assert_eq!(lines, expected, "{change}");
+    let shown = format!("{found:?}");
+    assert!(!shown.contains("s3cret"), "{change}: {shown}");
+}
+
+fn line(found: &Deviation) -> String {
+    let verdict = found.verdict.as_str();
+    let object = format!("{}/{}", found.kind, found.name);
+    let change = found.change.as_ref();
+    let change = change.map_or_else(String::new, |change| format!(" {change}"));
+    let manager = found.evidence.manager.as_deref().unwrap_or_default();
+    let evidence = match found.evidence.grade {
+        Grade::Unknown => String::new(),
+        grade => format!(", {} {manager}", grade.as_str()),
+    };
+    format!("{verdict} {object}{change}{evidence}")
 }

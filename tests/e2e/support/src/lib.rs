@@ -19,10 +19,12 @@
 
 pub mod archive;
 pub mod canary;
+pub mod causes;
 pub mod desired;
 pub mod docker;
 pub mod drift;
 mod example;
+pub mod forwarding;
 pub mod history;
 mod host_directory;
 mod http;

@@ -1,14 +1,10 @@
 //! Commands of users in containers, and connections to them.
 
-use std::{
-    io::{Read as _, Write as _},
-    net::TcpStream,
-    time::Duration,
-};
+use std::time::Duration;
 
 use kcc_diag::Code;
-use kcc_plan::{Error, ExecOptions, ExecSource, ForwardOptions, TerminalSize};
-use kcc_test_engines::Ran;
+use kcc_plan::{Error, ExecOptions, ExecSource, TerminalSize};
+use kcc_test_engines::{Ran, forwarding::ports_are_forwarded};
 use serde_json::json;
 
 use crate::kubernetes::{BOX, Draft, Sandbox};
@@ -112,47 +108,8 @@ pub(super) async fn a_port_is_forwarded(sandbox: &Sandbox) {
     desired.serve("web");
     sandbox.apply_all(&desired).await;
     let (finished, options) = (desired.finish(), sandbox.options());
-    let mut wanted = ForwardOptions {
-        component: "web".to_owned(),
-        port: 8080,
-        local: Some(0),
-        replica: None,
-    };
-    let (sender, receiver) = tokio::sync::oneshot::channel();
-    let mut sender = Some(sender);
-    let mut started = |address: &str| sender.take().unwrap().send(address.to_owned()).unwrap();
-    let mut failed = |error: Error| panic!("{}", error.chain());
-    let client = async {
-        let address = receiver.await.unwrap();
-        // Two connections, one after the other.
-        for _ in 0..2 {
-            let address = address.clone();
-            let answer = tokio::task::spawn_blocking(move || get(&address)).await;
-            let answer = answer.unwrap();
-            assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-        }
-    };
-    tokio::select! {
-        () = client => {}
-        ended = kcc_kube::port_forward(&finished, &options, &wanted, &mut started, &mut failed) => {
-            panic!("{ended:?}")
-        }
-    }
-    // Nothing listens for what does not run.
-    wanted.replica = Some(7);
-    let (mut started, mut failed) = (|_: &str| panic!("started"), |_| {});
-    let refused =
-        kcc_kube::port_forward(&finished, &options, &wanted, &mut started, &mut failed).await;
-    assert_eq!(refused.unwrap_err().code, Code::PlanNotRunning);
-}
-
-fn get(address: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
-    let limit = Some(Duration::from_secs(30));
-    stream.set_read_timeout(limit).unwrap();
-    let request = b"GET /healthz HTTP/1.1\r\nHost: web\r\nConnection: close\r\n\r\n";
-    stream.write_all(request).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
+    ports_are_forwarded(async |wanted, started, failed| {
+        kcc_kube::port_forward(&finished, &options, wanted, started, failed).await
+    })
+    .await;
 }

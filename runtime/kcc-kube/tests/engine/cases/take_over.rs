@@ -230,7 +230,7 @@ pub(super) async fn what_kubectl_made_is_taken_over(sandbox: &Sandbox) {
     let container = &deployment["spec"]["template"]["spec"]["containers"][0];
     assert_eq!(container.get("env"), None, "{container}");
     assert_eq!(sandbox.apply_all(&desired).await.mutating_calls, 0);
-    // What a tool made that kcc cannot take over stays in the way.
+    // The object of a tool that kcc does not know stays in the way.
     desired.serve("pay");
     let mark = json!({"argocd.argoproj.io/tracking-id": "shop:apps/Deployment:pay"});
     let object = foreign(&mut desired, "Deployment", "pay", &mark);
