@@ -70,7 +70,7 @@ impl Reconciler<'_> {
         // The first one is the reason, and replacing it removes all.
         let causes = [
             self.changed_image(container, existing),
-            unusable(container, existing.state),
+            (!done).then(|| unusable(container, existing)).flatten(),
             changed_process(existing),
             (!done).then(surroundings).flatten(),
         ];
@@ -154,11 +154,18 @@ impl Reconciler<'_> {
 }
 
 /// Returns the reason if a container cannot be started any more.
-fn unusable(container: &Container, found: ContainerState) -> Option<Cause> {
-    match found {
-        ContainerState::Created if !container.on_demand => {
-            Some("an apply was interrupted while creating it".into())
-        }
+fn unusable(container: &Container, existing: &ObservedContainer) -> Option<Cause> {
+    let is_complete = match existing.state {
+        // It got its name when it was complete.
+        _ if container.on_demand => true,
+        ContainerState::Created => false,
+        // Somebody may have started it too early, unless an apply has recorded it at its
+        // end.
+        ContainerState::Exited(_) => existing.recorded.is_some(),
+        _ => true,
+    };
+    match existing.state {
+        _ if !is_complete => Some("an apply was interrupted while creating it".into()),
         ContainerState::Dead => Some(Cause {
             text: "dead".to_owned(),
             changes: state("dead".to_owned()),

@@ -151,6 +151,14 @@ fn starts_or_replaces_containers_that_do_not_run() {
         state("web", |c| c.state = ContainerState::Created),
         ["replace an apply was interrupted while creating it"]
     );
+    // Somebody may have started it before its files were written.
+    assert_eq!(
+        state("web", |c| {
+            c.state = ContainerState::Exited(137);
+            c.recorded = None;
+        }),
+        ["replace an apply was interrupted while creating it"]
+    );
     assert_eq!(
         state("web", |c| c.networks.clear()),
         ["replace not connected to network `shop-dev`"]
