@@ -167,9 +167,10 @@ impl Cluster {
         Ok(())
     }
 
-    /// Returns true if a workload mounts a claim, which keeps it.
+    /// Returns true if a workload mounts a claim, which keeps it. One that is being
+    /// removed goes without being awaited.
     fn is_mounted(&self, key: &Key) -> bool {
-        let mut workloads = self.objects.values();
+        let mut workloads = self.objects.values().filter(|stored| !stored.removing);
         key.kind == CLAIM
             && workloads.any(|stored| {
                 let kind = stored.reference.kind.as_str();
