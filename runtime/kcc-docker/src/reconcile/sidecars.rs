@@ -132,7 +132,9 @@ impl<'a> Reconciler<'a> {
             _ if self.started.contains(main) => {
                 Decision::Restart(format!("`{main}` is started").into())
             }
-            Decision::Keep if of.is_some_and(|of| existing.started_at < of.started_at) => {
+            Decision::Keep | Decision::Unpause
+                if of.is_some_and(|of| existing.started_at < of.started_at) =>
+            {
                 Decision::Restart(format!("`{main}` was restarted").into())
             }
             other => other,

@@ -103,11 +103,12 @@ fn a_sidecar_follows_the_network_of_its_main_container() {
     );
     let mut observed = well(&docker);
     existing(&mut observed, "web").started_at = "2".to_owned();
-    check(
-        &docker,
-        &observed,
-        &["> run container  shop-dev-web_proxy  `shop-dev-web` was restarted [storefront]"],
-    );
+    let restarted =
+        &["> run container  shop-dev-web_proxy  `shop-dev-web` was restarted [storefront]"];
+    check(&docker, &observed, restarted);
+    // A paused one would go on without a network.
+    proxy(&mut observed).state = ContainerState::Paused;
+    check(&docker, &observed, restarted);
     let mut observed = well(&docker);
     proxy(&mut observed).joined = Some("another".to_owned());
     check(

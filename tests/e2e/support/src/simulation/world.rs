@@ -228,12 +228,17 @@ impl<E: SimulatedEngine> World<E> {
 
     /// Returns about the number of calls that a command would make if it applies.
     fn calls_of(&self, command: Command, desired: &Desired) -> usize {
+        let steps = self.steps_of(command, desired);
+        let parts = steps.iter().flat_map(E::calls);
+        parts.map(|part| part.calls.len()).sum::<usize>() + STORE_CALLS
+    }
+
+    /// Returns the steps that a command would take if it applies.
+    fn steps_of(&self, command: Command, desired: &Desired) -> Vec<Step<E::Payload>> {
         let engine = self.shared.engine();
         let observed = engine.observe(desired, &self.shared.records().1);
         let plan = E::plan(desired, &observed, &command.options(desired));
-        let steps = plan.map(|plan| plan.steps).unwrap_or_default();
-        let parts = steps.iter().flat_map(E::calls);
-        parts.map(|part| part.calls.len()).sum::<usize>() + STORE_CALLS
+        plan.map(|plan| plan.steps).unwrap_or_default()
     }
 
     /// Runs a plain apply, which has to lead to the desired state, and another one,
@@ -241,11 +246,13 @@ impl<E: SimulatedEngine> World<E> {
     async fn converge(&mut self, desired: &Desired) -> Result<(), String> {
         self.plainly(Command::Apply, desired).await?;
         self.shared.engine().check_desired(desired)?;
+        let steps = self.steps_of(Command::Apply, desired);
         let report = self.plainly(Command::Apply, desired).await?;
         if report.planned > 0 || report.mutating_calls > 0 {
-            let (planned, calls) = (report.planned, report.mutating_calls);
+            let calls = report.mutating_calls;
+            let steps: Vec<_> = steps.iter().map(|step| &step.operation).collect();
             return Err(format!(
-                "a second run planned {planned} operations and made {calls} calls"
+                "a second run planned {steps:?} and made {calls} calls"
             ));
         }
         Ok(())
