@@ -247,7 +247,20 @@ impl<'a> Facts<'a> {
     /// run of the container, if it did.
     pub(crate) fn killing_probe(&self, kind: &str) -> Option<&'a Event> {
         let exit = self.exit()?;
-        let killed = matches!(exit.code(), 137 | 143) && exit.reason() != "OOMKilled";
+        let name = &self.container?.status.name;
+        let how = format!("Container {name} failed {} probe", kind.to_lowercase());
+        let mut kills = events(self.live, self.pod?.metadata.uid.as_deref()?, "Killing");
+        let told = kills.any(|event| {
+            let message = event.message.as_deref();
+            message.is_some_and(|message| message.starts_with(&how))
+        });
+        let killed = match (exit.code(), exit.reason()) {
+            (_, "OOMKilled") => false,
+            (137 | 143, _) => true,
+            // A program may end well when it is asked to.
+            (0, _) => told,
+            _ => false,
+        };
         self.probe_event_of(kind).filter(|_| killed)
     }
 

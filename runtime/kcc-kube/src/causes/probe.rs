@@ -4,7 +4,7 @@ use kcc_plan::Cause;
 
 use super::{
     Facts, cause,
-    facts::{event_time, probe_message, timestamp},
+    facts::{ended_at, event_time, probe_message},
 };
 use crate::text::one_line;
 
@@ -68,11 +68,14 @@ pub(super) fn kills(facts: &Facts<'_>, kind: &str, word: &str) -> Option<Cause> 
     let quotable = probe.is_some_and(|probe| probe.exec.is_none());
     let evidence = quotable.then(|| format!("its answer: {}", one_line(answer)));
     let how = exit.describe(&format!("killed because its {word} check fails"));
-    let mut cause = cause(how)
+    let cause = cause(how)
         .evidence(evidence)
         .help(format!("correct the {word} check, or allow it more time"));
-    cause.since = exit.ended.finished_at.as_ref().map(timestamp);
-    cause.is_final =
-        facts.exits == super::Exits::Never && facts.waits("CrashLoopBackOff").is_some();
-    Some(cause)
+    let cause = ended_at(facts, &exit, cause);
+    let is_own = ["statuscode: 401", "statuscode: 403", "statuscode: 404"];
+    // Any other answer may mean that the service cannot work without another one.
+    Some(match is_own.iter().any(|own| answer.contains(own)) {
+        true => cause,
+        false => cause.may_follow(),
+    })
 }

@@ -72,7 +72,9 @@ impl Recording {
             others.insert(kind.to_owned(), self.kind(kind));
         }
         let mut events: Vec<k8s_openapi::api::core::v1::Event> = self.kind("Event");
-        events.retain(|event| event.type_.as_deref() == Some("Warning"));
+        events.retain(|event| {
+            event.type_.as_deref() == Some("Warning") || event.reason.as_deref() == Some("Killing")
+        });
         Live {
             deployments: self.named("Deployment"),
             stateful_sets: self.named("StatefulSet"),

@@ -57,7 +57,13 @@ impl Client {
             live.replica_sets = self.typed::<ReplicaSet>(namespace, labels).await?;
         }
         if held_up || live.lacks_pods() {
-            live.events = self.events(namespace, "type=Warning").await;
+            // That the kubelet ends a container is no warning.
+            let (warnings, kills) = tokio::join!(
+                self.events(namespace, "type=Warning"),
+                self.events(namespace, "reason=Killing"),
+            );
+            live.events = warnings;
+            live.events.extend(kills);
         }
         Ok(live)
     }
