@@ -28,12 +28,19 @@ impl TarFile {
     pub fn open(path: impl Into<PathBuf>, shown: &str) -> Result<Self, Error> {
         let path = path.into();
         let fail = |error| failed("read", &path, error);
-        let directory = tempfile::tempdir().map_err(fail)?;
+        let new = Self::create(&path, shown)?;
         match File::open(&path) {
-            Ok(file) => unpack(file, directory.path()).map_err(fail)?,
+            Ok(file) => unpack(file, new.layout.path()).map_err(fail)?,
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(fail(error)),
         }
+        Ok(new)
+    }
+
+    /// Makes an empty layout, which replaces whatever is at the path once it is saved.
+    pub fn create(path: impl Into<PathBuf>, shown: &str) -> Result<Self, Error> {
+        let path = path.into();
+        let directory = tempfile::tempdir().map_err(|error| failed("write", &path, error))?;
         Ok(Self {
             layout: Layout::new(directory.path()).shown_as(shown),
             _directory: directory,

@@ -545,6 +545,18 @@ impl<S: Store> Record<S> {
             .await
     }
 
+    /// Adds one entry of the history to an archive that may lack it.
+    pub async fn archive_entry<A: ArtifactStore>(
+        &self,
+        scope: &Scope,
+        archive: &Archive<A>,
+        number: u64,
+    ) -> Result<Added, Error> {
+        let mut history = self.history().await?.history;
+        history.entries.retain(|entry| entry.number == number);
+        archive.add(scope, &history, false, &self.store).await
+    }
+
     /// Adds older entries of an archive to the history, under the lock, which it takes.
     /// Returns their number. They stay until the next apply leaves out what the store
     /// does not retain.
