@@ -48,6 +48,7 @@ pub use pattern::{covers, narrowest};
 pub use permissions::*;
 pub use referenced_files::{FileData, ReferencedFiles};
 pub use references::{Piece, escape_references, split_references};
+pub use rules::is_credential;
 pub use storage::*;
 pub use system::*;
 pub use units::*;

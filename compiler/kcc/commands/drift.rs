@@ -219,7 +219,7 @@ impl Drift {
     fn options(&self, context: &Context, recorded: &Recorded) -> Result<DriftOptions, Failure> {
         let mut options = DriftOptions {
             evidence_since: Some(recorded.since()),
-            audit: None,
+            ..DriftOptions::default()
         };
         let Some(path) = &self.audit else {
             return Ok(options);

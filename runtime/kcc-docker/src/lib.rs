@@ -81,6 +81,7 @@ pub use engine_image::EngineImage;
 pub use history::record;
 pub use image_source::EngineImages;
 pub use session::{
-    apply, down, drift, exec, logs, plan, plan_recovery, port_forward, recover, status, timeline,
+    apply, down, drift, exec, logs, plan, plan_recovery, port_forward, recover, running_images,
+    status, timeline,
 };
 pub use store::DockerStore;

@@ -73,6 +73,18 @@ impl Observed {
         self.recorded && !self.interrupted && self.unapplied.is_completed(component)
     }
 
+    /// Returns the identities of the images that containers run, by reference.
+    pub(crate) fn images(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let mut images: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for container in self.containers.values() {
+            if container.object.ownership != Ownership::Unmanaged {
+                let ids = images.entry(container.image.clone()).or_default();
+                ids.insert(container.image_id.clone());
+            }
+        }
+        images
+    }
+
     /// Reports the objects that stay because they only carry the labels of the scope.
     pub(crate) fn report_doubts(&self, reporter: &dyn Reporter) {
         for object in &self.doubtful {

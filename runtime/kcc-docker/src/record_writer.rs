@@ -1,6 +1,6 @@
 //! [`RecordWriter`]: updates the records of a scope around the execution of a plan.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use kcc_lower::{Desired, docker::DockerDesired};
 use kcc_model::{Name, SecretProvider};
@@ -92,14 +92,7 @@ impl RecordStore for RecordWriter<'_> {
             unapplied: self.unapplied.clone(),
             secrets: secrets.map(|(name, _)| name.clone()).collect(),
         };
-        let mut images: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for container in observed.containers.values() {
-            if container.object.ownership != Ownership::Unmanaged {
-                let ids = images.entry(container.image.clone()).or_default();
-                ids.insert(container.image_id.clone());
-            }
-        }
-        self.record.images(images);
+        self.record.images(observed.images());
         let empty = inventory.objects.is_empty() && inventory.unapplied.is_empty();
         Box::pin(self.record.end((!empty).then_some(&inventory))).await
     }

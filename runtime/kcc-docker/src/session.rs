@@ -215,6 +215,18 @@ pub async fn status(desired: &Desired, options: &Options) -> Result<StatusReport
     .await
 }
 
+/// Returns the identities of the images that containers run, by reference.
+pub async fn running_images(
+    desired: &Desired,
+    options: &Options,
+) -> Result<BTreeMap<String, BTreeSet<String>>, Error> {
+    let session = Session::open(desired, options).await?;
+    let records = session.read_records().await?;
+    let observed =
+        observe::objects(&session.client, &session.scope, session.docker, &records).await?;
+    Ok(observed.images())
+}
+
 /// Passes on the lines of the logs of containers, with secrets redacted; first tells
 /// `warn` about those that cannot be.
 pub async fn logs(

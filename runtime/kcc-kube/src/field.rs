@@ -26,11 +26,14 @@ const SECRETIVE_PARTS: [&str; 4] = ["password", "secret", "token", "credential"]
 
 /// Returns true if a live value at a path may be a secret.
 pub(crate) fn may_be_secret(path: &[String]) -> bool {
-    path.iter().any(|name| {
-        let lower = name.to_lowercase();
-        SECRETIVE.contains(&name.as_str())
-            || SECRETIVE_PARTS.iter().any(|part| lower.contains(part))
-    })
+    path.iter()
+        .any(|name| SECRETIVE.contains(&name.as_str()) || is_secretive_name(name))
+}
+
+/// Returns true if a name sounds as if its value were a secret.
+pub(crate) fn is_secretive_name(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    SECRETIVE_PARTS.iter().any(|part| lower.contains(part))
 }
 
 /// The path of a field in an object.

@@ -28,9 +28,28 @@ pub(crate) fn moved(kube: &KubernetesDesired, live: &Live) -> Vec<Finding> {
     found.into_values().collect()
 }
 
+/// Returns the identities of the images that pods run, by reference: the name in the
+/// registry with the digest of the manifest, or the digest of the image itself if it was
+/// loaded onto the node.
+pub(crate) fn identities(live: &Live) -> BTreeMap<String, BTreeSet<String>> {
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (reference, id) in live.pods.iter().flat_map(ids) {
+        if !id.is_empty() {
+            let ids = found.entry(reference.to_owned()).or_default();
+            ids.insert(id.to_owned());
+        }
+    }
+    found
+}
+
 /// Returns the references of a pod's images with the digests that it runs. An image that
 /// was loaded onto the node has none.
 fn running(pod: &Pod) -> impl Iterator<Item = (&str, &str)> {
+    ids(pod).filter_map(|(reference, id)| Some((reference, id.split_once('@')?.1)))
+}
+
+/// Returns the references of a pod's images with the identities that its node gives them.
+fn ids(pod: &Pod) -> impl Iterator<Item = (&str, &str)> {
     let spec = pod.spec.iter();
     let declared = spec.flat_map(|spec| {
         spec.init_containers
@@ -42,10 +61,8 @@ fn running(pod: &Pod) -> impl Iterator<Item = (&str, &str)> {
         .filter_map(|container| Some((&container.name, container.image.as_deref()?)))
         .collect();
     let statuses = pod.status.iter().flat_map(pods::containers);
-    statuses.filter_map(move |status| {
-        let (_, digest) = status.image_id.split_once('@')?;
-        Some((*declared.get(&status.name)?, digest))
-    })
+    statuses
+        .filter_map(move |status| Some((*declared.get(&status.name)?, status.image_id.as_str())))
 }
 
 fn finding(
@@ -85,7 +102,7 @@ mod tests {
 
     use super::*;
 
-    fn found(image_id: &str, locked: &[&str]) -> Vec<String> {
+    fn live(image_id: &str) -> Live {
         let pod: Value = json!({
             "apiVersion": "v1",
             "kind": "Pod",
@@ -96,10 +113,14 @@ mod tests {
                 "ready": true, "restartCount": 0,
             }]},
         });
-        let live = Live {
+        Live {
             pods: vec![serde_json::from_value(pod).unwrap()],
             ..Live::default()
-        };
+        }
+    }
+
+    fn found(image_id: &str, locked: &[&str]) -> Vec<String> {
+        let live = live(image_id);
         let digests = locked.iter().map(|digest| (*digest).to_owned()).collect();
         let kube = KubernetesDesired {
             context: None,
@@ -111,6 +132,17 @@ mod tests {
         };
         let found = moved(&kube, &live).into_iter();
         found.map(|finding| finding.cause).collect()
+    }
+
+    #[test]
+    fn an_image_is_known_by_its_manifest_or_by_itself() {
+        let digest = format!("sha256:{}", "a".repeat(64));
+        for id in [digest.clone(), format!("docker.io/acme/web@{digest}")] {
+            let ids = BTreeSet::from([id.clone()]);
+            let expected = BTreeMap::from([("acme/web:1".to_owned(), ids)]);
+            assert_eq!(identities(&live(&id)), expected);
+        }
+        assert_eq!(identities(&live("")), BTreeMap::new());
     }
 
     #[test]

@@ -36,6 +36,7 @@ mod conflict;
 mod deviations;
 mod diff;
 mod driver;
+mod edited;
 mod exec;
 mod field;
 mod former;
@@ -69,7 +70,7 @@ mod timeline;
 
 pub use history::record;
 pub use session::{
-    apply, down, drift, exec, logs, plan, plan_recovery, port_forward, recover, roles, status,
-    timeline,
+    apply, down, drift, exec, logs, plan, plan_recovery, port_forward, recover, roles,
+    running_images, status, timeline,
 };
 pub use store::KubeStore;

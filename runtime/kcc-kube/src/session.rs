@@ -31,6 +31,7 @@ use crate::{
     client::Client,
     deviations::{Surroundings, deviations},
     driver::{KubeDriver, REMOVAL_LIMIT, pause, removal_pending},
+    edited,
     exec::Containers,
     former,
     forward::Pods,
@@ -108,6 +109,23 @@ pub async fn drift(
                 let live = observed.objects.get(&reference.key());
                 let live = live.map(|existing| &existing.live);
                 audit::prove(deviation, &reference, live, &log, since);
+            }
+        }
+    }
+    if drift.edited_values {
+        let secrets = session.kube.objects.iter();
+        let names: BTreeSet<_> = secrets
+            .flat_map(|object| secrets::referenced(&object.manifest))
+            .collect();
+        let namespace = &session.kube.namespace;
+        let (values, unreadable) = session.client.known_secret_values(namespace, &names).await;
+        let redaction = Redaction::new(&values);
+        // What cannot be compared with all secrets stays hidden.
+        for deviation in deviations.iter_mut().filter(|_| unreadable.is_empty()) {
+            let reference = reference_of(session.kube, &observed, deviation);
+            let existing = reference.and_then(|found| observed.objects.get(&found.key()));
+            if let Some(existing) = existing {
+                edited::reveal(deviation, &existing.live, &redaction);
             }
         }
     }
@@ -217,6 +235,16 @@ pub async fn status(desired: &Desired, options: &Options) -> Result<StatusReport
         &records,
         session.scope.clone(),
     ))
+}
+
+/// Returns the identities of the images that pods run, by reference.
+pub async fn running_images(
+    desired: &Desired,
+    options: &Options,
+) -> Result<BTreeMap<String, BTreeSet<String>>, Error> {
+    let session = Session::open(desired, options).await?;
+    let live = session.driver().live(None).await?;
+    Ok(images::identities(&live))
 }
 
 /// Passes on the lines of the logs of containers, with secrets redacted; first tells

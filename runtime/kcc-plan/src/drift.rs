@@ -207,6 +207,9 @@ pub struct DriftOptions {
     pub evidence_since: Option<Timestamp>,
     /// The lines of the API server's audit log.
     pub audit: Option<String>,
+    /// Shows the live values of variables, commands and arguments too, unless they are
+    /// secrets or look like one.
+    pub edited_values: bool,
 }
 
 #[cfg(test)]

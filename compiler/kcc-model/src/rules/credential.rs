@@ -135,6 +135,11 @@ fn report(view: &View<'_>, path: &Path, reason: &str, diagnostics: &mut Diagnost
     }));
 }
 
+/// Returns true if a named text looks like a credential.
+pub fn is_credential(name: &str, text: &str) -> bool {
+    looks_like(name, text).is_some()
+}
+
 /// Returns the reason why a named text looks like a credential, for the message.
 fn looks_like(name: &str, text: &str) -> Option<&'static str> {
     if PREFIXES

@@ -46,6 +46,8 @@ mod variable_collision;
 mod view;
 mod volume_shared;
 
+pub use credential::is_credential;
+
 use kcc_diag::Diagnostics;
 use kcc_tree::ConfigTree;
 
