@@ -52,6 +52,11 @@ pub fn duration(text: &str) -> Result<Millis, String> {
     Millis::parse(text).map_err(|_| "expected a duration such as `90s` or `5m`".to_owned())
 }
 
+/// Parses a size as fragments write it.
+pub fn size(text: &str) -> Result<Bytes, String> {
+    Bytes::parse(text).map_err(|_| "expected a size such as `512Mi` or `4Gi`".to_owned())
+}
+
 /// Parses the memory limit of an evaluation, as fragments write a size.
 fn memory(text: &str) -> Result<Bytes, String> {
     let max = Limits::MAX_MEMORY;
@@ -157,11 +162,25 @@ fn time_of(text: &str) -> Option<Time> {
 #[derive(Debug, Clone, Args)]
 pub struct ScopeArgs {
     /// Target, such as `dev` or `prod`
-    #[arg(short, long, value_name = "TARGET", add = completion::targets())]
+    #[arg(short, long, value_name = "TARGET", required_unless_present = "capsule", default_value = "", hide_default_value = true, add = completion::targets())]
     pub target: String,
+    /// Use the copy of the capsule in FILE that `kcc reproduce` made, instead of a target
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["target", "instance"])]
+    pub capsule: Option<PathBuf>,
     /// Use an isolated instance of the target, under a name of your choice or `auto`
     #[arg(long, value_name = "NAME", value_parser = instance)]
     pub instance: Option<String>,
+}
+
+impl ScopeArgs {
+    /// Names a target, or an instance of it.
+    pub fn of(target: String, instance: Option<String>) -> Self {
+        Self {
+            target,
+            capsule: None,
+            instance,
+        }
+    }
 }
 
 /// The treatment of a lock that another command holds.

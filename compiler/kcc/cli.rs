@@ -5,12 +5,13 @@
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::commands::{
-    CommandResult, apply::Apply, blame::Blame, check::Check, complete::Complete,
+    CommandResult, apply::Apply, blame::Blame, capture::Capture, check::Check, complete::Complete,
     completions::Completions, diff::Diff, down::Down, drift::Drift, exec::Exec, explain::Explain,
     fmt::Fmt, graph::Graph, history::History, init::Init, lock::Lock, logs::Logs, man::Man,
     model::Model, parity::Parity, plan::Plan, port_forward::PortForward, rbac::Rbac,
-    recover::Recover, render::Render, restart::Restart, rollback::Rollback, run::Run, show::Show,
-    start::Start, status::Status, stop::Stop, timeline::Timeline, wait::Wait,
+    recover::Recover, render::Render, reproduce::Reproduce, restart::Restart, rollback::Rollback,
+    run::Run, show::Show, start::Start, status::Status, stop::Stop, stub::Stub, test::Test,
+    timeline::Timeline, wait::Wait,
 };
 use crate::{args::Global, context::Context, overrides, printer::Stdout};
 
@@ -55,6 +56,9 @@ pub enum Command {
     Wait(Wait),
     Logs(Logs),
     Timeline(Timeline),
+    Capture(Capture),
+    Reproduce(Reproduce),
+    Test(Test),
     Exec(Exec),
     PortForward(PortForward),
     Restart(Restart),
@@ -70,6 +74,8 @@ pub enum Command {
     Explain(Explain),
     Completions(Completions),
     Man(Man),
+    #[command(name = "__stub")]
+    Stub(Stub),
     #[command(name = "__complete")]
     Complete(Complete),
 }
@@ -111,6 +117,9 @@ impl Command {
             Self::Wait(command) => command.run(context),
             Self::Logs(command) => command.run(context),
             Self::Timeline(command) => command.run(context),
+            Self::Capture(command) => command.run(context),
+            Self::Reproduce(command) => command.run(context),
+            Self::Test(command) => command.run(context),
             Self::Exec(command) => command.run(context),
             Self::PortForward(command) => command.run(context),
             Self::Restart(command) => command.run(context),
@@ -126,6 +135,7 @@ impl Command {
             Self::Explain(command) => command.run(context),
             Self::Completions(command) => command.run(context, &mut Cli::command()),
             Self::Man(command) => command.run(context, Cli::command()),
+            Self::Stub(command) => command.run(),
             Self::Complete(command) => command.run(context, &mut Cli::command()),
         }
     }

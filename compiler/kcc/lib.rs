@@ -13,6 +13,8 @@ pub mod compiled;
 pub mod completion;
 pub mod confirm;
 pub mod context;
+pub mod copied;
+pub mod copy;
 pub mod editor;
 pub mod evaluation;
 pub mod examined;
@@ -30,6 +32,7 @@ pub mod provenance;
 pub mod reference;
 pub mod runtime;
 pub mod settings;
+pub mod stub;
 pub mod summary;
 pub mod terminal;
 

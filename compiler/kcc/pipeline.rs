@@ -28,7 +28,7 @@ use crate::{
     args,
     compiled::Compiled,
     context::Context,
-    editor, evaluation,
+    copied, editor, evaluation,
     examined::Examined,
     failure::{Diagnosis, Failure},
     load::{BuildContexts, Root, Sources, check_team_directories, instance_of},
@@ -286,6 +286,9 @@ pub fn compile_scope(
     dir: Option<&Path>,
     scope: &args::ScopeArgs,
 ) -> Result<Compiled, Failure> {
+    if let Some(capsule) = &scope.capsule {
+        return copied::find(context, capsule);
+    }
     compile_instance(context, dir, &scope.target, scope.instance.as_deref())
 }
 
@@ -345,6 +348,9 @@ pub fn locate_in(
     dir: Option<&Path>,
     scope: &args::ScopeArgs,
 ) -> Result<Compiled, Failure> {
+    if let Some(capsule) = &scope.capsule {
+        return copied::find(context, capsule);
+    }
     let settings = &context.settings;
     let targets = Targets::of(slice::from_ref(&scope.target));
     let loaded = load(settings, dir)?;

@@ -2,7 +2,7 @@
 //! the crate of its engine in one asynchronous runtime per command.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     future::Future,
     io,
     ops::ControlFlow,
@@ -12,6 +12,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use kcc_capsule::{Capsule, Capture};
+use kcc_docker::EngineImages;
 use kcc_image::{Answers, Moved, Question, Reader};
 use kcc_lock::Digest;
 use kcc_lower::EngineDesired;
@@ -107,6 +109,35 @@ pub fn apply(
     let cancel = Cancel::new();
     let work = engine!(compiled: apply(options, reporter, &cancel));
     run(compiled, stoppable(&cancel, work))
+}
+
+/// Applies the desired state, and looks at the state of every component meanwhile until
+/// `look` breaks, which ends the apply.
+pub fn apply_until(
+    compiled: &Compiled,
+    options: &Options,
+    reporter: &dyn Reporter,
+    look: &mut dyn FnMut(&StatusReport) -> ControlFlow<()>,
+) -> Result<ApplyReport, Failure> {
+    let cancel = Cancel::new();
+    let work = engine!(compiled: apply(options, reporter, &cancel));
+    let looking = async {
+        loop {
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+            // A look that fails is repeated; the apply reports what is wrong.
+            let status = engine!(compiled: status(options)).await;
+            if status.is_ok_and(|status| look(&status).is_break()) {
+                cancel.cancel();
+                return std::future::pending().await;
+            }
+        }
+    };
+    run(compiled, async {
+        tokio::select! {
+            report = stoppable(&cancel, work) => report,
+            never = looking => never,
+        }
+    })
 }
 
 /// Reads the state of every component.
@@ -223,6 +254,45 @@ pub fn timeline(
     })
 }
 
+/// Returns the identities of the images that run, by reference.
+pub fn running_images(
+    compiled: &Compiled,
+    options: &Options,
+) -> Result<BTreeMap<String, BTreeSet<String>>, Failure> {
+    run(compiled, engine!(compiled: running_images(options)))
+}
+
+/// Returns the identities of the images that a Docker engine has, by reference.
+pub fn local_images(
+    compiled: &Compiled,
+    options: &Options,
+    references: &BTreeSet<String>,
+) -> Result<BTreeMap<String, BTreeSet<String>>, Failure> {
+    run(compiled, async {
+        let images = EngineImages::connect(options).await?;
+        let mut found = BTreeMap::new();
+        for reference in references {
+            if let Some(ids) = images.identities(reference).await? {
+                found.insert(reference.clone(), ids);
+            }
+        }
+        Ok(found)
+    })
+}
+
+/// Makes an image of the files in a tar, unless the Docker engine has it.
+pub fn make_image(
+    compiled: &Compiled,
+    options: &Options,
+    name: &str,
+    files: Vec<u8>,
+) -> Result<(), Failure> {
+    run(compiled, async {
+        let images = EngineImages::connect(options).await?;
+        images.make(name, || files).await
+    })
+}
+
 /// Runs a command in a container and returns its exit code; nothing after Ctrl-C, or if
 /// the reader of its output has gone. On a terminal Ctrl-C is a key like any other, and
 /// the command decides what it does.
@@ -334,6 +404,29 @@ pub fn export(
         archive.artifacts().save()?;
         Ok(added)
     })
+}
+
+/// Writes a capsule with a revision of a target to a file, as it is shown.
+pub fn write_capsule(
+    compiled: &Compiled,
+    options: &Options,
+    (path, shown): (&Path, &str),
+    capture: &Capture,
+) -> Result<(), Failure> {
+    let scope = Scope::of(compiled.desired());
+    let number = capture.revision;
+    run(
+        compiled,
+        kcc_capsule::write(path, shown, capture, async |archive| {
+            record!(compiled, options: archive_entry(&scope, archive, number)).await?;
+            Ok(())
+        }),
+    )
+}
+
+/// Reads a capsule from a file, as it is shown.
+pub fn read_capsule(path: &Path, shown: &str) -> Result<Capsule, Failure> {
+    Ok(block_on(kcc_capsule::read(path, shown))??)
 }
 
 /// Adds older revisions of an archive to a target, and returns their number.

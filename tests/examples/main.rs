@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests panic on failure")]
 
+mod copies;
 mod records;
 mod sources;
 

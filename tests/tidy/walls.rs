@@ -35,6 +35,7 @@ const WALLS: [(&str, &[&str]); 12] = [
         "tokio",
         &[
             "kcc",
+            "kcc-capsule",
             "kcc-docker",
             "kcc-image",
             "kcc-kube",
@@ -45,7 +46,7 @@ const WALLS: [(&str, &[&str]); 12] = [
 ];
 
 /// The crates of the workspace, with those that each may depend on.
-const LAYERS: [(&str, &[&str]); 14] = [
+const LAYERS: [(&str, &[&str]); 15] = [
     ("kcc-diag", &[]),
     ("kcc-lock", &[]),
     ("kcc-tree", &["kcc-diag"]),
@@ -86,8 +87,20 @@ const LAYERS: [(&str, &[&str]); 14] = [
         &["kcc-diag", "kcc-docker", "kcc-lock", "kcc-plan"],
     ),
     (
+        "kcc-capsule",
+        &[
+            "kcc-diag",
+            "kcc-lock",
+            "kcc-lower",
+            "kcc-model",
+            "kcc-plan",
+            "kcc-tree",
+        ],
+    ),
+    (
         "kcc",
         &[
+            "kcc-capsule",
             "kcc-cue",
             "kcc-diag",
             "kcc-docker",
@@ -114,7 +127,7 @@ const FOR_TESTS: [&str; 2] = ["kcc-test-support", "kcc-test-engines"];
 
 /// The crates that build and test without the evaluator: on a machine without Go,
 /// and without waiting for the evaluator's build.
-const WITHOUT_EVALUATOR: [&str; 9] = [
+const WITHOUT_EVALUATOR: [&str; 10] = [
     "kcc-diag",
     "kcc-lock",
     "kcc-tree",
@@ -124,6 +137,7 @@ const WITHOUT_EVALUATOR: [&str; 9] = [
     "kcc-docker",
     "kcc-image",
     "kcc-kube",
+    "kcc-capsule",
 ];
 
 /// The evaluator and its runtime.

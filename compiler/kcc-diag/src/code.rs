@@ -184,6 +184,7 @@ codes! {
     PlanPortTaken = Plan "kcc::plan::port-taken" "plan/port-taken.md";
     PlanNotRunning = Plan "kcc::plan::not-running" "plan/not-running.md";
     PlanOutdated = Plan "kcc::plan::outdated" "plan/outdated.md";
+    PlanNotReproducible = Plan "kcc::plan::not-reproducible" "plan/not-reproducible.md";
     ApplyNotReady = Apply "kcc::apply::not-ready" "apply/not-ready.md";
     ApplyIncomplete = Apply "kcc::apply::incomplete" "apply/incomplete.md";
     ApplyImageBuild = Apply "kcc::apply::image-build" "apply/image-build.md";
@@ -212,6 +213,7 @@ codes! {
     StateStore = State "kcc::state::store" "state/store.md";
     StateArchive = State "kcc::state::archive" "state/archive.md";
     StateNoRevision = State "kcc::state::no-revision" "state/no-revision.md";
+    StateCapsule = State "kcc::state::capsule" "state/capsule.md";
 }
 
 impl std::fmt::Display for Code {

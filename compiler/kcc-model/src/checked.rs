@@ -1,11 +1,14 @@
 //! [`CheckedModel`]: a model that passed every rule.
 
+use std::collections::BTreeMap;
+
+use kcc_lock::Images;
 use kcc_tree::ConfigTree;
 
-use crate::{EngineTarget, SystemModel};
+use crate::{EngineTarget, Name, SystemModel, TargetModel, Team};
 
-/// A model that passed every rule. [`crate::examine`] and [`crate::check`] are
-/// the only ways to get one.
+/// A model that passed every rule. [`crate::examine`] and [`crate::check`] are the only
+/// ways to get one from fragments; that of a revision has passed them before.
 #[derive(Debug, Clone)]
 pub struct CheckedModel(SystemModel);
 
@@ -14,6 +17,19 @@ impl CheckedModel {
     /// component there is nothing that a rule could reject.
     pub fn without_components(tree: &ConfigTree) -> Self {
         Self(crate::build::build_system(tree))
+    }
+
+    /// Returns the model of a revision, which passed every rule before it was recorded.
+    /// What a copy replaces in it (the engine, the providers of secrets, components by
+    /// stand-ins) is lowered as it is, so that nothing hides behind a rule.
+    pub fn of_revision(name: Name, teams: BTreeMap<Name, Team>, target: TargetModel) -> Self {
+        Self(SystemModel {
+            name,
+            teams,
+            targets: BTreeMap::from([(target.target.clone(), target)]),
+            archive: None,
+            images: Images::default(),
+        })
     }
 
     pub(crate) fn new(model: SystemModel) -> Self {

@@ -144,7 +144,7 @@ impl Apply {
                 )
             };
             let target = target.ok_or_else(missing)?;
-            return Ok(ScopeArgs { target, instance });
+            return Ok(ScopeArgs::of(target, instance));
         };
         let Scope {
             target: of_plan,
@@ -170,10 +170,7 @@ impl Apply {
                 format!("remove it, or make another plan: `{command} -o FILE`"),
             ));
         }
-        Ok(ScopeArgs {
-            target: of_plan.clone(),
-            instance: instance_of_plan.clone(),
-        })
+        Ok(ScopeArgs::of(of_plan.clone(), instance_of_plan.clone()))
     }
 }
 

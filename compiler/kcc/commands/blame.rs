@@ -110,10 +110,7 @@ impl Blame {
                 "name it, as in `--target prod`",
             ));
         };
-        let scope = ScopeArgs {
-            target: target.clone(),
-            instance: None,
-        };
+        let scope = ScopeArgs::of(target.clone(), None);
         let compiled = pipeline::locate_in(context, self.system.dir.as_deref(), &scope)?;
         let mut options = runtime::options(context, &compiled);
         let newest = RevisionId::At(Time::Ago(Duration::ZERO));

@@ -236,10 +236,10 @@ impl Diff {
             )
         };
         let target = self.target.clone().or_else(|| targets.first().cloned());
-        Ok(ScopeArgs {
-            target: target.ok_or_else(missing)?,
-            instance: self.instance.clone(),
-        })
+        Ok(ScopeArgs::of(
+            target.ok_or_else(missing)?,
+            self.instance.clone(),
+        ))
     }
 
     fn revision(

@@ -35,15 +35,17 @@ pub struct Down {
 impl Down {
     /// Asks for confirmation if the target is shared, and removes its objects.
     pub fn run(self, context: &Context) -> CommandResult {
-        let target = &self.scope.target;
         let compiled = pipeline::compile_scope(context, self.system.dir.as_deref(), &self.scope)?;
+        let target = &compiled.desired().target;
+        // A copy is nobody else's.
+        let yes = self.yes || self.scope.capsule.is_some();
         let mut options = runtime::options(context, &compiled);
         options.volumes = self.volumes;
         options.lock_timeout = self.lock.timeout();
         let name = &compiled.model.name;
         let data = if self.volumes { " and its data" } else { "" };
         let question = format!("remove `{name}`{data} from `{target}`?");
-        if !confirm(context, target, self.yes, &question)? {
+        if !confirm(context, target, yes, &question)? {
             context.printer.note("nothing was changed");
             return Ok(Exit::Incomplete);
         }

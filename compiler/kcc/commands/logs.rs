@@ -66,7 +66,7 @@ impl Logs {
             return Ok(Exit::Done);
         };
         if report.sources == 0 && !wanted.follow {
-            let target = &self.scope.target;
+            let target = &compiled.desired().target;
             let apply = Scope::of(compiled.desired()).command("apply");
             context.printer.note(&format!(
                 "no container has started in `{target}`; create it with `{apply}`"

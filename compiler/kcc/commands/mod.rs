@@ -5,6 +5,7 @@
 
 pub mod apply;
 pub mod blame;
+pub mod capture;
 pub mod check;
 pub mod complete;
 pub mod completions;
@@ -27,6 +28,7 @@ pub mod port_forward;
 pub mod rbac;
 pub mod recover;
 pub mod render;
+pub mod reproduce;
 pub mod restart;
 pub mod rollback;
 pub mod run;
@@ -35,6 +37,8 @@ pub mod show;
 pub mod start;
 pub mod status;
 pub mod stop;
+pub mod stub;
+pub mod test;
 pub mod timeline;
 pub mod wait;
 
@@ -79,6 +83,15 @@ fn columns<const N: usize>(rows: &[[String; N]]) -> String {
         format!("{}\n", plain(line.trim_end()))
     });
     lines.collect()
+}
+
+/// Formats lines that may contain what others wrote.
+fn plain_lines(text: &str) -> String {
+    text.lines().fold(String::new(), |mut out, line| {
+        out.push_str(&plain(line));
+        out.push('\n');
+        out
+    })
 }
 
 /// Formats the output of a command as JSON on one line.

@@ -41,15 +41,17 @@ impl Selection {
         verb: &str,
         check: fn(&Compiled, &str) -> Result<(), Failure>,
     ) -> Result<Option<(Compiled, BTreeSet<Name>)>, Failure> {
-        let target = &self.scope.target;
         let compiled = pipeline::compile_scope(context, None, &self.scope)?;
+        let target = &compiled.desired().target;
         let components = known(&compiled, self.components)?;
         for name in &components {
             check(&compiled, name)?;
         }
         let names: Vec<_> = components.iter().map(|name| format!("`{name}`")).collect();
         let question = format!("{verb} {} in `{target}`?", names.join(", "));
-        if confirm(context, target, self.yes, &question)? {
+        // A copy is nobody else's.
+        let yes = self.yes || self.scope.capsule.is_some();
+        if confirm(context, target, yes, &question)? {
             return Ok(Some((compiled, components)));
         }
         context.printer.note("nothing was changed");

@@ -62,6 +62,14 @@ impl Root {
         })
     }
 
+    /// Uses a directory without fragments, for what a file holds that kcc wrote.
+    pub fn of_no_system(directory: &Path) -> Self {
+        Self {
+            path: directory.to_owned(),
+            shown: String::new(),
+        }
+    }
+
     /// Returns true for the path of an existing file.
     pub fn is_file(here: &Path, path: &Path) -> bool {
         here.join(path).is_file()

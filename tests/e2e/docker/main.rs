@@ -10,6 +10,7 @@ mod cases;
 mod drift;
 mod example;
 mod fields;
+mod incidents;
 mod kills;
 mod lock;
 mod outages;
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
             .chain([lock, moved, fields, drift])
             .chain([canary, killed, full])
             .chain(kills)
-            .chain(versions::case()),
+            .chain(versions::case())
+            .chain(incidents::cases()),
     )
 }

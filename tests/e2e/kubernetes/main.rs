@@ -11,6 +11,7 @@ mod connections;
 mod drift;
 mod example;
 mod fields;
+mod incidents;
 mod kills;
 mod lock;
 mod operators;
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         shop.chain(examples)
             .chain([operators, lock, fields, drift])
             .chain([canary, killed.alone()])
-            .chain(kills),
+            .chain(kills)
+            .chain(incidents::cases()),
     )
 }

@@ -54,10 +54,7 @@ impl Prune {
                 (removed, format!("`{archive}`"))
             }
             (None, Some(target)) => {
-                let scope = ScopeArgs {
-                    target,
-                    instance: self.instance,
-                };
+                let scope = ScopeArgs::of(target, self.instance);
                 let compiled = pipeline::locate(context, &scope)?;
                 let mut options = runtime::options(context, &compiled);
                 options.lock_timeout = self.lock.timeout();

@@ -28,6 +28,7 @@ pub mod forwarding;
 pub mod history;
 mod host_directory;
 mod http;
+pub mod incidents;
 pub mod kills;
 pub mod kubernetes;
 pub mod layout;

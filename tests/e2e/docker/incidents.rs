@@ -1,0 +1,89 @@
+//! The failures that were captured on a cluster happen again on Docker, from their files
+//! alone, and do not happen once the fragment is corrected.
+
+use std::{fs, path::Path, process::Command, sync::Arc};
+
+use kcc_test_engines::{
+    Host as _, SHELL,
+    docker::Testbed,
+    incidents::{ALL, Incident},
+    trials::Case,
+};
+use kcc_test_support::{CommandOutput, kcc};
+use serde_json::Value;
+
+pub(crate) fn cases() -> impl Iterator<Item = Case<Testbed>> {
+    let large = Case::new("a_large_copy_is_refused", |testbed| {
+        a_large_copy_is_refused(&testbed);
+    });
+    let incidents = ALL.iter().map(|incident| {
+        let name = format!("incident_{}", incident.name.replace('-', "_"));
+        Case::new(name, move |testbed| happens_again(incident, &testbed))
+    });
+    incidents.chain([large])
+}
+
+/// Checks that a copy beyond the budget is refused before anything is changed.
+fn a_large_copy_is_refused(testbed: &Arc<Testbed>) {
+    let directory = tempfile::tempdir().unwrap();
+    let file = ALL[0].capsule();
+    let args = ["reproduce", file.to_str().unwrap(), "--memory", "1Mi"];
+    let refused = run(testbed, directory.path(), &args);
+    assert_eq!(refused.code, Some(3), "{refused:#?}");
+    assert!(
+        refused.err.contains("kcc::plan::not-reproducible"),
+        "{refused:#?}"
+    );
+    assert!(refused.err.contains("the budget is 1Mi"), "{refused:#?}");
+}
+
+fn happens_again(incident: &Incident, testbed: &Arc<Testbed>) {
+    testbed.shell_image(SHELL);
+    let directory = tempfile::tempdir().unwrap();
+    let file = incident.capsule();
+    let file = file.to_str().unwrap();
+    let present = run(
+        testbed,
+        directory.path(),
+        &["test", file, "--expect", "present"],
+    );
+    assert_eq!(present.code, Some(0), "{}: {present:#?}", incident.name);
+    let verdict: Value = serde_json::from_str(&present.out).unwrap();
+    assert_eq!(verdict["verdict"], "passed", "{present:#?}");
+    if incident.fix.is_some() {
+        let system = system_of(file);
+        fs::write(
+            directory.path().join("kcc.cue"),
+            incident.corrected(&system),
+        )
+        .unwrap();
+        let gone = run(
+            testbed,
+            directory.path(),
+            &["test", file, "--timeout", "20s"],
+        );
+        assert_eq!(gone.code, Some(0), "{}: {gone:#?}", incident.name);
+        fs::write(directory.path().join("kcc.cue"), incident.fragment(&system)).unwrap();
+        let still = run(testbed, directory.path(), &["test", file]);
+        assert_eq!(still.code, Some(1), "{}: {still:#?}", incident.name);
+    }
+}
+
+/// Returns the name of the system in a capsule.
+fn system_of(file: &str) -> String {
+    let mut tar = Command::new("tar");
+    let out = CommandOutput::of(tar.args(["-xOf", file, "index.json"])).out;
+    let index: Value = serde_json::from_str(&out).unwrap();
+    let names = index["manifests"].as_array().unwrap().iter();
+    let mut names = names
+        .filter_map(|entry| entry["annotations"]["org.opencontainers.image.ref.name"].as_str());
+    let entry = names.find(|name| *name != "capsule").unwrap();
+    entry.split('.').next().unwrap().to_owned()
+}
+
+fn run(testbed: &Testbed, directory: &Path, args: &[&str]) -> CommandOutput {
+    let (variable, engine) = testbed.variable();
+    let mut command = kcc(directory);
+    command.args(args).args(["--format", "json"]);
+    CommandOutput::of(command.env(variable, engine).env_remove("KUBECONFIG"))
+}
