@@ -65,11 +65,15 @@ pub fn sightings(
                     .find(|one| one.component.as_ref() == Some(&component));
                 let copy =
                     seen.map_or_else(|| shown(status, &component), |seen| seen.message.clone());
+                let refused = status.components.get(&component);
+                let refused = refused.and_then(|found| found.unapplied.as_deref());
+                let refused = refused.filter(|why| is_refused_alike(symptom, why));
                 let same = if absent.contains(&component) {
                     !is_ready(status, &component)
                 } else {
-                    seen.is_some_and(|seen| is_same(symptom, seen))
+                    refused.is_some() || seen.is_some_and(|seen| is_same(symptom, seen))
                 };
+                let copy = refused.map_or(copy, str::to_owned);
                 (
                     if same {
                         Sighted::Present
@@ -134,6 +138,25 @@ pub fn appeared(sightings: &[Sighting]) -> Option<bool> {
     let mut judged = sightings.iter().filter(judged).peekable();
     judged.peek()?;
     Some(judged.all(|one| one.verdict == Sighted::Present))
+}
+
+/// The words of a Docker engine that does not start a container, by the kind of the cause
+/// that a cluster names. It keeps no container that tells.
+const REFUSALS: [(&str, &[&str]); 4] = [
+    (
+        "program-missing",
+        &["executable file not found", "no such file or directory"],
+    ),
+    ("program-not-executable", &["permission denied"]),
+    ("program-platform", &["exec format error"]),
+    ("user-missing", &["unable to find user"]),
+];
+
+/// Returns true if an apply of the copy failed as production did.
+fn is_refused_alike(symptom: &Symptom, why: &str) -> bool {
+    let mut refusals = REFUSALS.iter();
+    let words = refusals.find(|(kind, _)| symptom.kind.as_deref() == Some(kind));
+    words.is_some_and(|(_, words)| words.iter().any(|word| why.contains(word)))
 }
 
 /// Returns true if a failure of the copy is that of production.

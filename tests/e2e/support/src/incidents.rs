@@ -23,10 +23,9 @@ pub struct Incident {
 }
 
 /// A program that serves.
-const SERVES: &str = r#"command: ["httpd", "-f", "-p", "8080"]"#;
+const SERVES: &str = r#"command: ["httpd", "-f", "-p", "8080", "-h", "/etc"]"#;
 /// A program that ends unless it reaches what it needs, and then serves.
-const CALLS: &str =
-    r#"command: ["sh", "-c", "nc -w 2 payments 8080 </dev/null || exit 7; exec httpd -f -p 8080"]"#;
+const CALLS: &str = r#"command: ["sh", "-c", "wget -q -T 2 -O /dev/null http://payments:8080/hosts || exit 7; exec httpd -f -p 8080 -h /etc"]"#;
 
 /// A failure of `payments` that the fragment causes.
 const fn mistake(
@@ -66,13 +65,13 @@ const fn broken(
 pub const ALL: &[Incident] = &[
     broken(
         "limit-lowered",
-        r#"command: ["sh", "-c", "x=$(for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do cat /bin/busybox; done 2>/dev/null); exec httpd -f -p 8080"], resources: memory: "128Mi""#,
+        r#"command: ["sh", "-c", "x=$(for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do cat /bin/busybox; done 2>/dev/null); exec httpd -f -p 8080 -h /etc"], resources: memory: "128Mi""#,
         &["set resources deployment payments --limits memory=16Mi --requests memory=16Mi"],
         ("payments", "out-of-memory"),
     ),
     broken(
         "variable-edited",
-        r#"env: MODE: "fast", command: ["sh", "-c", "[ $MODE = fast ] || { echo unknown mode $MODE; exit 3; }; exec httpd -f -p 8080"]"#,
+        r#"env: MODE: "fast", command: ["sh", "-c", "[ $MODE = fast ] || { echo unknown mode $MODE; exit 3; }; exec httpd -f -p 8080 -h /etc"]"#,
         &["set env deployment/payments MODE=fsat"],
         ("payments", "exit-code"),
     ),
@@ -113,7 +112,7 @@ pub const ALL: &[Incident] = &[
     ),
     broken(
         "secret-deleted",
-        r#"env: PASSWORD: secret: "password", command: ["httpd", "-f", "-p", "8080"]"#,
+        r#"env: PASSWORD: secret: "password", command: ["httpd", "-f", "-p", "8080", "-h", "/etc"]"#,
         &[
             "delete secret password",
             "delete pods -l app.kubernetes.io/name=payments",
@@ -135,7 +134,7 @@ pub const ALL: &[Incident] = &[
     ),
     mistake(
         "script-not-executable",
-        r#"command: ["sh", "-c", "/etc/start"], files: "/etc/start": content: "exec httpd -f -p 8080""#,
+        r#"command: ["sh", "-c", "/etc/start"], files: "/etc/start": content: "exec httpd -f -p 8080 -h /etc""#,
         "command-not-executable",
         ("\"/etc/start\"]", "\"sh /etc/start\"]"),
     ),
@@ -143,11 +142,11 @@ pub const ALL: &[Incident] = &[
         "program-ends",
         r#"command: ["sh", "-c", "httpd -p 8080; echo started"]"#,
         "exit-success",
-        ("httpd -p 8080;", "httpd -f -p 8080;"),
+        ("httpd -p 8080;", "httpd -f -p 8080 -h /etc;"),
     ),
     mistake(
         "port-wrong",
-        r#"command: ["httpd", "-f", "-p", "9090"], health: tcp: 8080"#,
+        r#"command: ["httpd", "-f", "-p", "9090"], health: tcp: "http""#,
         "probe-port-closed",
         ("9090", "8080"),
     ),
@@ -159,49 +158,49 @@ pub const ALL: &[Incident] = &[
     ),
     mistake(
         "check-times-out",
-        r#"command: ["nc", "-lk", "-p", "8080", "-e", "cat"], health: http: "/healthz""#,
+        r#"command: ["nc", "-ll", "-p", "8080", "-e", "cat"], health: http: "/healthz""#,
         "probe-timeout",
-        (r#"health: http: "/healthz""#, "health: tcp: 8080"),
+        (r#"health: http: "/healthz""#, r#"health: tcp: "http""#),
     ),
     mistake(
         "command-of-check-missing",
-        r#"command: ["httpd", "-f", "-p", "8080"], health: exec: ["pg_isready"]"#,
+        r#"command: ["httpd", "-f", "-p", "8080", "-h", "/etc"], health: exec: ["pg_isready"]"#,
         "probe-command-missing",
         ("pg_isready", "true"),
     ),
     mistake(
         "check-fails",
-        r#"command: ["httpd", "-f", "-p", "8080"], health: exec: ["stat", "/ready"]"#,
+        r#"command: ["httpd", "-f", "-p", "8080", "-h", "/etc"], health: exec: ["stat", "/ready"]"#,
         "probe-command",
         ("/ready", "/bin"),
     ),
     mistake(
         "file-system-read-only",
-        r#"command: ["sh", "-c", "echo x >/state || exit 5; exec httpd -f -p 8080"], security: readOnlyRoot: true"#,
+        r#"command: ["sh", "-c", "echo x >/state || exit 5; exec httpd -f -p 8080 -h /etc"], security: readOnlyRoot: true"#,
         "read-only-file-system",
         ("/state", "/dev/null"),
     ),
     mistake(
         "permission-denied",
-        r#"command: ["sh", "-c", "echo x >/bin/state || exit 6; exec httpd -f -p 8080"]"#,
+        r#"command: ["sh", "-c", "echo x >/bin/state || exit 6; exec httpd -f -p 8080 -h /etc"]"#,
         "permission-denied",
         ("/bin/state", "/dev/null"),
     ),
     mistake(
         "disk-full",
-        r#"command: ["sh", "-c", "head -c 4000000 /dev/zero >/data/log || exit 8; exec httpd -f -p 8080"], volumes: data: {mount: "/data", ephemeral: {size: "1Mi", memory: true}}"#,
+        r#"command: ["sh", "-c", "head -c 4000000 /dev/zero >/data/log || exit 8; exec httpd -f -p 8080 -h /etc"], volumes: data: {mount: "/data", ephemeral: {size: "1Mi", memory: true}}"#,
         "disk-full",
         ("4000000", "4000"),
     ),
     mistake(
         "data-of-wrong-shape",
-        r#"command: ["sh", "-c", "read rate </etc/rates; [ $rate -gt 0 ] || { echo bad rate: $rate; exit 9; }; exec httpd -f -p 8080"], files: "/etc/rates": content: "one\n""#,
+        r#"command: ["sh", "-c", "read rate </etc/rates; [ $rate -gt 0 ] || { echo bad rate: $rate; exit 9; }; exec httpd -f -p 8080 -h /etc"], files: "/etc/rates": content: "one\n""#,
         "exit-code",
         (r#""one\n""#, r#""1\n""#),
     ),
     mistake(
         "name-not-declared",
-        r#"command: ["sh", "-c", "nc -w 2 ledger 8080 </dev/null || exit 4; exec httpd -f -p 8080"]"#,
+        r#"command: ["sh", "-c", "nc -w 2 ledger 8080 </dev/null || exit 4; exec httpd -f -p 8080 -h /etc"]"#,
         "name-not-resolved",
         ("nc -w 2 ledger 8080 </dev/null || exit 4", "true"),
     ),
@@ -209,17 +208,17 @@ pub const ALL: &[Incident] = &[
         "program-crashes",
         r#"command: ["sh", "-c", "sh -c 'kill -SEGV $$'; exit $?"]"#,
         "crashed",
-        ("sh -c 'kill -SEGV $$'; exit $?", "httpd -f -p 8080"),
+        ("sh -c 'kill -SEGV $$'; exit $?", "httpd -f -p 8080 -h /etc"),
     ),
     mistake(
         "init-step-fails",
-        r#"command: ["httpd", "-f", "-p", "8080"], init: schema: {image: "kcc-test/shell:1", command: ["sh", "-c", "echo no table; exit 4"]}"#,
+        r#"command: ["httpd", "-f", "-p", "8080", "-h", "/etc"], init: schema: {image: "kcc-test/shell:1", command: ["sh", "-c", "echo no table; exit 4"]}"#,
         "exit-code",
         ("exit 4", "exit 0"),
     ),
     mistake(
         "port-in-use",
-        r#"command: ["sh", "-c", "httpd -p 8080; exec httpd -f -p 8080"]"#,
+        r#"command: ["sh", "-c", "httpd -p 8080; exec httpd -f -p 8080 -h /etc"]"#,
         "port-in-use",
         ("httpd -p 8080;", ""),
     ),
