@@ -12,7 +12,7 @@ use kcc_capsule::{
 };
 use kcc_diag::Code;
 use kcc_plan::{
-    ApplyReport, Error, Options, Reporter, Request, StatusReport,
+    ApplyReport, Error, Options, Reporter, StatusReport,
     revision::{Content, RevisionSource},
 };
 
@@ -149,15 +149,8 @@ impl Copy {
             }
         };
         let report = runtime::apply_until(&self.compiled, &self.options, reporter, &mut look)?;
-        let absent = &self.reproduction.absent;
-        if !absent.is_empty() {
-            let mut options = self.options.clone();
-            options.request = Request::Stop(absent.clone());
-            options.revisions = None;
-            runtime::down(&self.compiled, &options, reporter)?;
-        }
         let left = time.saturating_sub(begun.elapsed());
-        let left = if report.is_complete() || !absent.is_empty() {
+        let left = if report.is_complete() {
             left
         } else {
             left.min(PATIENCE.max(left / 4))

@@ -225,6 +225,7 @@ pub(super) fn shown(judgement: &Judgement) -> String {
         let verdict = match one.verdict {
             Sighted::Present => "appeared",
             Sighted::Gone => "did not appear",
+            Sighted::Held => "not judged",
             Sighted::Impossible => "cannot appear on Docker",
             Sighted::LeftOut => "not reproduced",
         };

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::{
     Capture, Symptom,
-    symptom::{DOWN, family, is_generic, is_of_cluster},
+    symptom::{DOWN, exit_code, family, is_generic, is_of_cluster},
 };
 
 /// A symptom, and what the copy shows of it.
@@ -33,6 +33,8 @@ pub enum Sighted {
     Present,
     /// It has not appeared.
     Gone,
+    /// Nothing of the component ran, and so kcc does not run it in the copy either.
+    Held,
     /// A Docker engine cannot show it.
     Impossible,
     /// The copy does not run the component.
@@ -40,7 +42,7 @@ pub enum Sighted {
 }
 
 /// Compares the symptoms of a capsule with the status of its copy. `absent` are the
-/// components that are stopped in the copy because nothing of them ran.
+/// components that the copy does not run, because nothing of them ran.
 pub fn sightings(
     capture: &Capture,
     status: &StatusReport,
@@ -54,6 +56,8 @@ pub fn sightings(
         .map(|(symptom, component)| {
             let (verdict, copy) = if !copied.contains(&component) {
                 (Sighted::LeftOut, "not in the copy".to_owned())
+            } else if absent.contains(&component) {
+                (Sighted::Held, "not running, as in production".to_owned())
             } else if symptom.kind.as_deref().is_some_and(is_of_cluster) {
                 (
                     Sighted::Impossible,
@@ -68,11 +72,7 @@ pub fn sightings(
                 let refused = status.components.get(&component);
                 let refused = refused.and_then(|found| found.unapplied.as_deref());
                 let refused = refused.filter(|why| is_refused_alike(symptom, why));
-                let same = if absent.contains(&component) {
-                    !is_ready(status, &component)
-                } else {
-                    refused.is_some() || seen.is_some_and(|seen| is_same(symptom, seen))
-                };
+                let same = refused.is_some() || seen.is_some_and(|seen| is_same(symptom, seen));
                 let copy = refused.map_or(copy, str::to_owned);
                 (
                     if same {
@@ -91,8 +91,8 @@ pub fn sightings(
             }
         })
         .collect();
-    // That a component is down which kcc stopped proves nothing: those that failed because
-    // of it have to fail again.
+    // That a component is down which kcc does not run proves nothing: those that failed
+    // because of it have to fail again.
     for waiting in &capture.waiting {
         let Some(cause) = waiting.needs.last() else {
             continue;
@@ -154,6 +154,9 @@ const REFUSALS: [(&str, &[&str]); 4] = [
 
 /// Returns true if an apply of the copy failed as production did.
 fn is_refused_alike(symptom: &Symptom, why: &str) -> bool {
+    if symptom.exit_code.is_some() && exit_code(why) == symptom.exit_code {
+        return true;
+    }
     let mut refusals = REFUSALS.iter();
     let words = refusals.find(|(kind, _)| symptom.kind.as_deref() == Some(kind));
     words.is_some_and(|(_, words)| words.iter().any(|word| why.contains(word)))

@@ -314,7 +314,7 @@ impl Fidelity {
                     treatment: Treatment::Emulated,
                     production: None,
                     copy: None,
-                    why: Some("it is started with the others, then stopped".to_owned()),
+                    why: Some("the copy has its network, and no container".to_owned()),
                     harmless: false,
                 });
             }

@@ -76,7 +76,7 @@ pub struct Reproduction {
     pub model: CheckedModel,
     /// The components that run as in production.
     pub copied: BTreeSet<Name>,
-    /// The components that are stopped once all others have started, as in production.
+    /// The components that do not run, because nothing of them ran in production.
     pub absent: BTreeSet<Name>,
     /// The components that a stub replaces.
     pub stubs: BTreeSet<Name>,
@@ -147,7 +147,7 @@ pub fn reproduce(capsule: &Capsule, choices: &Choices) -> Result<Reproduction, R
     let mut fidelity = Fidelity::new(selection.failing.clone());
     let target = copy_of(
         &production,
-        &selection,
+        (&selection, &ran.absent),
         &processes_then,
         choices,
         &mut fidelity,
@@ -161,6 +161,10 @@ pub fn reproduce(capsule: &Capsule, choices: &Choices) -> Result<Reproduction, R
     let EngineDesired::Docker(docker) = &mut lowered.desired.engine else {
         return Err(Refused::new("the copy is not for Docker", "report it"));
     };
+    // Nobody can wait for what does not run.
+    for component in lowered.desired.components.values_mut() {
+        component.after.retain(|need, _| !ran.absent.contains(need));
+    }
     let before = docker.clone();
     for (name, container) in &mut docker.containers {
         if !selection.stubs.contains_key(&container.component) {
@@ -172,7 +176,7 @@ pub fn reproduce(capsule: &Capsule, choices: &Choices) -> Result<Reproduction, R
     fidelity.compare(
         &processes_then,
         &processes(&lowered.desired, &production.secrets),
-        &selection.copied,
+        &selection.copied.difference(&ran.absent).cloned().collect(),
     );
     if let EngineDesired::Docker(_) = &lowered.desired.engine {
         fidelity.add_replicas(&production, &before, &selection.copied);
@@ -438,7 +442,7 @@ fn size(bytes: u64) -> String {
 /// what does not run.
 fn copy_of(
     production: &TargetModel,
-    selection: &Selection,
+    (selection, absent): (&Selection, &BTreeSet<Name>),
     processes: &BTreeMap<Unit, Process>,
     choices: &Choices,
     fidelity: &mut Fidelity,
@@ -459,6 +463,9 @@ fn copy_of(
             *component = stub_of(component, &choices.stub)?;
             fidelity.stubbed(&name, why);
         } else {
+            if absent.contains(&name) {
+                run_none(component);
+            }
             component.needs.retain(|need, _| {
                 selection.copied.contains(need) || selection.stubs.contains_key(need)
             });
@@ -474,6 +481,15 @@ fn copy_of(
             .insert(pattern, "a Docker engine has nothing like it".to_owned());
     }
     Ok(copy)
+}
+
+/// Lets a component have no container.
+fn run_none(component: &mut Component) {
+    component.replicas = 0;
+    component.scale = None;
+    if let Kind::Job(run) = &mut component.kind {
+        run.completions = 0;
+    }
 }
 
 /// Puts the references that ran in the place of images that are built.

@@ -222,7 +222,7 @@ pub(crate) fn is_held(kind: &str) -> bool {
 }
 
 /// Returns the exit code in a message of either engine.
-fn exit_code(message: &str) -> Option<i64> {
+pub(crate) fn exit_code(message: &str) -> Option<i64> {
     let (_, after) = message.rsplit_once("exit code ")?;
     let end = after.find(|c: char| !c.is_ascii_digit());
     after[..end.unwrap_or(after.len())].parse().ok()

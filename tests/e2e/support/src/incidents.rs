@@ -25,7 +25,7 @@ pub struct Incident {
 /// A program that serves.
 const SERVES: &str = r#"command: ["httpd", "-f", "-p", "8080", "-h", "/etc"]"#;
 /// A program that ends unless it reaches what it needs, and then serves.
-const CALLS: &str = r#"command: ["sh", "-c", "wget -q -T 2 -O /dev/null http://payments:8080/hosts || exit 7; exec httpd -f -p 8080 -h /etc"]"#;
+const CALLS: &str = r#"command: ["sh", "-c", "r=$(printf 'GET /hosts HTTP/1.0\r\n\r\n' | nc -w 2 payments 8080); [ ${#r} -gt 0 ] || exit 7; exec httpd -f -p 8080 -h /etc"]"#;
 
 /// A failure of `payments` that the fragment causes.
 const fn mistake(
