@@ -97,16 +97,19 @@ pub const ALL: &[Incident] = &[
         SERVES,
         &[
             "scale deployment payments --replicas 0",
+            "wait --for=delete pods -l app.kubernetes.io/name=payments --timeout=60s",
             "delete pods -l app.kubernetes.io/name=checkout",
         ],
-        ("payments", "too-few-replicas"),
+        ("checkout", "exit-code"),
     ),
     broken(
         "dependency-deleted",
         SERVES,
         &[
             "delete deployment payments",
+            "wait --for=delete pods -l app.kubernetes.io/name=payments --timeout=60s",
             "delete pods -l app.kubernetes.io/name=checkout",
+            "wait --for=condition=Ready=false pods -l app.kubernetes.io/name=checkout --timeout=60s",
         ],
         ("payments", "absent"),
     ),
@@ -117,6 +120,7 @@ pub const ALL: &[Incident] = &[
             "delete secret password",
             "delete pods -l app.kubernetes.io/name=payments",
             "delete pods -l app.kubernetes.io/name=checkout",
+            "wait --for=condition=Ready=false pods -l app.kubernetes.io/name=checkout --timeout=60s",
         ],
         ("payments", "secret-missing"),
     ),
