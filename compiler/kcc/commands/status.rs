@@ -59,8 +59,9 @@ impl Changes {
         report: &'r StatusReport,
         components: impl Iterator<Item = (&'r Name, &'r ComponentStatus)>,
     ) {
+        let unrecorded = Unrecorded::of(report);
         for (name, component) in components {
-            let line = line(report, name, component);
+            let line = line(report, name, component, unrecorded.of_component(name));
             if self.0.get(name) == Some(&line) {
                 continue;
             }
@@ -77,10 +78,34 @@ impl Changes {
     }
 }
 
+/// The objects that kcc made and no record lists, by component.
+struct Unrecorded<'a>(BTreeMap<&'a str, Vec<&'a LabelledObject>>);
+
+impl<'a> Unrecorded<'a> {
+    fn of(report: &'a StatusReport) -> Self {
+        let mut all: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for object in &report.unrecorded {
+            if let Some(component) = &object.component {
+                all.entry(component.as_str()).or_default().push(object);
+            }
+        }
+        Self(all)
+    }
+
+    fn of_component(&self, name: &str) -> &[&'a LabelledObject] {
+        self.0.get(name).map_or(&[], Vec::as_slice)
+    }
+}
+
 /// Formats the state of a component in one line.
-fn line(report: &StatusReport, name: &str, component: &ComponentStatus) -> String {
+fn line(
+    report: &StatusReport,
+    name: &str,
+    component: &ComponentStatus,
+    unrecorded: &[&LabelledObject],
+) -> String {
     let state = component.state.as_str();
-    let why = reasons(report, name).replace('\n', " ");
+    let why = reasons(report, name, unrecorded).replace('\n', " ");
     let (ready, replicas) = (component.ready, component.replicas);
     let text = format!("{name}: {state}, {ready}/{replicas} ready  {why}");
     format!("{}\n", plain(text.trim_end()))
@@ -171,10 +196,12 @@ fn text(report: &StatusReport) -> String {
 /// Formats the remarks about components that [`StatusReport::explanation`] has not.
 fn remarks(report: &StatusReport) -> String {
     let mut out = String::new();
+    let unrecorded = Unrecorded::of(report);
     for (name, component) in &report.components {
         let explained = !component.is_ready() || !component.needs.is_empty();
         let why = component.why.clone().filter(|_| !explained);
-        let reasons: Vec<_> = why.into_iter().chain(records(report, name)).collect();
+        let records = records(report, name, unrecorded.of_component(name));
+        let reasons: Vec<_> = why.into_iter().chain(records).collect();
         if !reasons.is_empty() {
             let _ = writeln!(out, "`{name}`: {}", reasons.join("; ").replace('\n', " "));
         }
@@ -196,7 +223,7 @@ fn notes(report: &StatusReport) -> String {
         component.is_none_or(|name| !report.components.contains_key(name))
     });
     let notes = unapplied.into_iter().chain(unfinished);
-    let notes: Vec<_> = notes.chain(unrecorded(report, others)).collect();
+    let notes: Vec<_> = notes.chain(described(report, others)).collect();
     notes.iter().fold(String::new(), |mut out, note| {
         // Writing to a String cannot fail.
         let _ = writeln!(out, "\n{}", plain(&note.replace('\n', " ")));
@@ -205,7 +232,7 @@ fn notes(report: &StatusReport) -> String {
 }
 
 /// Describes the objects that kcc made and no record lists, with the way out.
-fn unrecorded<'a>(
+fn described<'a>(
     report: &StatusReport,
     objects: impl Iterator<Item = &'a LabelledObject>,
 ) -> Option<String> {
@@ -223,17 +250,15 @@ fn unrecorded<'a>(
 }
 
 /// Joins the reasons why a component is not ready, not up to date or not recorded.
-fn reasons(report: &StatusReport, name: &str) -> String {
+fn reasons(report: &StatusReport, name: &str, unrecorded: &[&LabelledObject]) -> String {
     let why = report.components[name].why.iter().cloned();
-    let reasons = why.chain(records(report, name));
+    let reasons = why.chain(records(report, name, unrecorded));
     reasons.collect::<Vec<_>>().join("; ")
 }
 
 /// Returns the reasons why a component is not up to date or not recorded.
-fn records(report: &StatusReport, name: &str) -> Vec<String> {
+fn records(report: &StatusReport, name: &str, unrecorded: &[&LabelledObject]) -> Vec<String> {
     let component = &report.components[name];
-    let own = report.unrecorded.iter();
-    let own = own.filter(|object| object.component.as_deref() == Some(name));
     // Do not repeat the cause of the last apply if it still holds.
     let unapplied = component.unapplied.as_ref();
     let still = |why: &&String| {
@@ -245,7 +270,7 @@ fn records(report: &StatusReport, name: &str) -> Vec<String> {
     let unapplied = unapplied.map(|why| format!("the last apply failed: {why}"));
     unapplied
         .into_iter()
-        .chain(unrecorded(report, own))
+        .chain(described(report, unrecorded.iter().copied()))
         .collect()
 }
 

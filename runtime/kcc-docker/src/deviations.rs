@@ -34,6 +34,7 @@ pub(crate) fn deviations(
     let mut found = Found {
         observed,
         records: surroundings.records,
+        names: surroundings.records.names(),
         replaced: replaced(docker, observed),
         all: Vec::new(),
     };
@@ -83,6 +84,8 @@ fn replaced<'a>(
 struct Found<'a> {
     observed: &'a Observed,
     records: &'a Records,
+    /// The kinds and names that the records list.
+    names: BTreeSet<(&'a str, &'a str)>,
     replaced: BTreeSet<(&'static str, &'a str)>,
     all: Vec<Deviation>,
 }
@@ -203,7 +206,7 @@ impl Found<'_> {
                     .get(name)
                     .and_then(|one| one.component.clone()),
             };
-            let (verdict, cause) = if self.records.names(kind, name) {
+            let (verdict, cause) = if self.names.contains(&(kind, name)) {
                 let cause = "another object has its name: the one that kcc made is gone";
                 (Verdict::Recreated, cause)
             } else {

@@ -41,15 +41,13 @@ impl Records {
         inventory.map_or_else(Unapplied::default, |inventory| inventory.unapplied.clone())
     }
 
-    /// Returns true if an object of that kind and name is in the inventory, or if an
-    /// interrupted apply set out to create it.
-    pub(crate) fn names(&self, kind: &str, name: &str) -> bool {
-        let mut objects = self.inventory.iter().flat_map(|all| &all.objects);
-        objects.any(|object| object.kind == kind && object.name == name)
-            || self
-                .intent
-                .as_ref()
-                .is_some_and(|intent| intent.created().contains(&(kind, name)))
+    /// Returns the kinds and names of the objects in the inventory, and of those that an
+    /// interrupted apply set out to create.
+    pub(crate) fn names(&self) -> BTreeSet<(&str, &str)> {
+        let objects = self.inventory.iter().flat_map(|all| &all.objects);
+        let objects = objects.map(|object| (object.kind.as_str(), object.name.as_str()));
+        let created = self.intent.iter().flat_map(Intent::created);
+        objects.chain(created).collect()
     }
 
     /// Returns an index of what the records list.

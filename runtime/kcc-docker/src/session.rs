@@ -45,6 +45,7 @@ use crate::{
     recovery,
     references::referenced_secrets,
     secret_volume::SecretVolume,
+    status::{addresses, by_component},
     store::DockerStore,
 };
 
@@ -165,9 +166,11 @@ pub async fn apply(
         record.locked(noun, options, reporter, cancel, task).await?
     };
     let left = observe::objects(&session.client, &session.scope, session.docker, &records).await?;
+    let by_component = by_component(session.docker);
     for (name, component) in &mut report.components {
-        component.addresses =
-            crate::status::addresses(name, session.docker, &left, &session.endpoint);
+        if let Some(own) = by_component.get(name) {
+            component.addresses = addresses(own, &left, &session.endpoint);
+        }
     }
     let whole = options.request.components().is_none();
     if let Some(text) = unscheduled(&session.scope, session.docker).filter(|_| whole) {
@@ -483,8 +486,9 @@ impl<'a> Session<'a> {
 
     /// Returns the components with a container in the records.
     fn started(&self, records: &Records) -> BTreeSet<Name> {
+        let names = records.names();
         let containers = self.docker.containers.iter();
-        let recorded = containers.filter(|(name, _)| records.names("container", name));
+        let recorded = containers.filter(|(name, _)| names.contains(&("container", name.as_str())));
         recorded
             .map(|(_, container)| container.component.clone())
             .collect()

@@ -1,12 +1,12 @@
 //! Builds the status report: the state of each component and why it is not ready.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::SocketAddr};
 
 use kcc_lower::{
     Desired,
     docker::{Container, DockerDesired},
 };
-use kcc_model::Until;
+use kcc_model::{Name, Until};
 use kcc_plan::{Address, Cause, ComponentStatus, Error, Readiness, Scope, State, StatusReport};
 
 use crate::{
@@ -26,11 +26,14 @@ pub(crate) async fn status(
     unfinished: bool,
 ) -> Result<StatusReport, Error> {
     let mut components = BTreeMap::new();
+    let by_component = by_component(docker);
+    let none = Vec::new();
     for (name, component) in &desired.components {
-        let containers: BTreeMap<_, _> = docker
-            .containers
+        let own = by_component.get(name).unwrap_or(&none);
+        let containers: BTreeMap<_, _> = own
             .iter()
-            .filter(|(_, c)| c.component == *name && counts_for_readiness(docker, c))
+            .copied()
+            .filter(|(_, container)| counts_for_readiness(docker, container))
             .collect();
         let on_demand = containers.iter().find(|(_, container)| container.on_demand);
         let mut status = if containers.is_empty() {
@@ -42,7 +45,7 @@ pub(crate) async fn status(
             of_containers(&containers, component.job, observed, check).await?
         };
         status.team = Some(component.team.clone());
-        status.addresses = addresses(name, docker, observed, check.endpoint);
+        status.addresses = addresses(own, observed, check.endpoint);
         components.insert(name.clone(), status);
     }
     for existing in observed.containers.values() {
@@ -121,34 +124,50 @@ fn managed<'a>(observed: &'a Observed, name: &str) -> Option<&'a ObservedContain
     (existing.object.ownership != Ownership::Unmanaged).then_some(existing)
 }
 
-/// Returns the addresses at which a component's ports are reachable from outside.
+/// The desired containers of each component, by name.
+pub(crate) type ByComponent<'a> = BTreeMap<&'a Name, Vec<(&'a String, &'a Container)>>;
+
+/// Returns the desired containers of each component.
+pub(crate) fn by_component(docker: &DockerDesired) -> ByComponent<'_> {
+    let mut all = ByComponent::new();
+    for (name, container) in &docker.containers {
+        let own = all.entry(&container.component).or_default();
+        own.push((name, container));
+    }
+    all
+}
+
+/// Returns the addresses at which the ports of containers are reachable from outside.
 /// For a remote engine these use the host of its endpoint.
 pub(crate) fn addresses(
-    component: &str,
-    docker: &DockerDesired,
+    containers: &[(&String, &Container)],
     observed: &Observed,
     endpoint: &Endpoint,
 ) -> Vec<Address> {
     let mut all = Vec::new();
-    for (name, container) in &docker.containers {
-        let existing = managed(observed, name);
-        let Some(existing) = existing.filter(|_| container.component == component) else {
+    for (name, container) in containers {
+        let Some(existing) = managed(observed, name) else {
             continue;
         };
         for publish in &container.ports {
             let key = (publish.container, publish.protocol.to_owned());
             let ends = existing.addresses.get(&key).into_iter().flatten();
-            all.extend(ends.map(|end| Address {
-                text: if !endpoint.is_local() && end.ip().is_unspecified() {
-                    format!("{}:{}", endpoint.host(), end.port())
-                } else {
-                    end.to_string()
-                },
-                port: Some(publish.container),
-            }));
+            all.extend(ends.map(|end| address(*end, publish.container, endpoint)));
         }
     }
     all
+}
+
+/// Returns the address at which a port of a container is reachable.
+pub(crate) fn address(end: SocketAddr, port: u16, endpoint: &Endpoint) -> Address {
+    Address {
+        text: if !endpoint.is_local() && end.ip().is_unspecified() {
+            format!("{}:{}", endpoint.host(), end.port())
+        } else {
+            end.to_string()
+        },
+        port: Some(port),
+    }
 }
 
 /// Reports a container that runs on demand: kcc only answers for its existence.

@@ -85,6 +85,7 @@ fn replaced<'a>(
     observed: &'a Observed,
     records: &Records,
 ) -> Vec<&'a ObservedObject> {
+    let names = records.names();
     let secrets = kube.secrets.iter();
     let secrets = secrets.map(|secret| Reference::core(SECRET, &kube.namespace, &secret.name));
     let wanted = kube.objects.iter().map(Reference::of).chain(secrets);
@@ -95,7 +96,7 @@ fn replaced<'a>(
             let data = matches!(kind.as_str(), CLAIM | SECRET);
             existing.ownership != Ownership::Owned
                 && kind != NAMESPACE
-                && (!data || records.names(kind, name))
+                && (!data || names.contains(&(kind.as_str(), name.as_str())))
         })
         .collect()
 }
@@ -285,9 +286,10 @@ impl Found<'_> {
             .map(|object| object.uid.as_str())
             .collect();
         let mut found = Vec::new();
+        let recorded_names = self.surroundings.records.names();
         for existing in &self.replaced {
             let Reference { kind, name, .. } = &existing.reference;
-            let recorded = self.surroundings.records.names(kind, name);
+            let recorded = recorded_names.contains(&(kind.as_str(), name.as_str()));
             if !recorded {
                 let cause = "kcc did not make it, and its name is needed";
                 found.push((*existing, Verdict::Added, cause.to_owned()));

@@ -14,7 +14,7 @@ const IMAGE: &str = "image";
 /// not what runs.
 pub(crate) fn moved(kube: &KubernetesDesired, live: &Live) -> Vec<Finding> {
     let mut found = BTreeMap::new();
-    for pod in &live.pods {
+    for pod in live.pods.iter() {
         for (reference, digest) in running(pod) {
             let Some(locked) = kube.locked.get(reference) else {
                 continue;
@@ -114,7 +114,7 @@ mod tests {
             }]},
         });
         Live {
-            pods: vec![serde_json::from_value(pod).unwrap()],
+            pods: vec![serde_json::from_value(pod).unwrap()].into(),
             ..Live::default()
         }
     }

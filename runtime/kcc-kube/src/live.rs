@@ -1,13 +1,14 @@
 //! [`Live`]: the workloads and pods of a scope at one moment, typed, from which
 //! readiness is determined.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Deref};
 
 use k8s_openapi::api::{
     apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet},
     batch::v1::{CronJob, Job},
     core::v1::{Event, Pod},
 };
+use kcc_lower::kubernetes::label::COMPONENT;
 use serde_json::Value;
 
 /// The workloads of a scope by name, their pods, and events about those that are
@@ -19,7 +20,7 @@ pub(crate) struct Live {
     pub(crate) daemon_sets: BTreeMap<String, DaemonSet>,
     pub(crate) jobs: BTreeMap<String, Job>,
     pub(crate) cron_jobs: BTreeMap<String, CronJob>,
-    pub(crate) pods: Vec<Pod>,
+    pub(crate) pods: Pods,
     /// The ReplicaSets of Deployments, if pods of two revisions run.
     pub(crate) replica_sets: Vec<ReplicaSet>,
     /// The warnings about them.
@@ -31,6 +32,43 @@ pub(crate) struct Live {
     /// The last lines of the logs of containers that are not well, by pod and container,
     /// with secrets redacted. Empty while an apply waits.
     pub(crate) logs: BTreeMap<String, Vec<String>>,
+}
+
+/// Pods, which are found by their component without a look at all of them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Pods {
+    all: Vec<Pod>,
+    /// The places of the pods of each component.
+    components: BTreeMap<String, Vec<usize>>,
+}
+
+impl Pods {
+    /// Returns the pods of a component.
+    pub(crate) fn of(&self, component: &str) -> impl Iterator<Item = &Pod> {
+        let own = self.components.get(component).into_iter().flatten();
+        own.filter_map(|place| self.all.get(*place))
+    }
+}
+
+impl From<Vec<Pod>> for Pods {
+    fn from(all: Vec<Pod>) -> Self {
+        let mut components: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (place, pod) in all.iter().enumerate() {
+            let labels = pod.metadata.labels.as_ref();
+            if let Some(component) = labels.and_then(|labels| labels.get(COMPONENT)) {
+                components.entry(component.clone()).or_default().push(place);
+            }
+        }
+        Self { all, components }
+    }
+}
+
+impl Deref for Pods {
+    type Target = [Pod];
+
+    fn deref(&self) -> &[Pod] {
+        &self.all
+    }
 }
 
 impl Live {

@@ -26,8 +26,7 @@ const DAEMON_GENERATION: &str = "deprecated.daemonset.template.generation";
 
 /// Returns the pods of a component that are not being removed, newest first.
 pub(crate) fn of_component<'a>(live: &'a Live, component: &str) -> Vec<&'a Pod> {
-    let own = |pod: &&Pod| self::component(pod) == Some(component);
-    newest_first(live.pods.iter().filter(own))
+    newest_first(live.pods.of(component))
 }
 
 /// Returns the pods of a Job.

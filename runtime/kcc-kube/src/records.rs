@@ -151,16 +151,14 @@ impl Records {
         }
     }
 
-    /// Returns true if an object of that kind and name is in the inventory, or if an
-    /// interrupted apply set out to create it.
-    pub(crate) fn names(&self, kind: &str, name: &str) -> bool {
-        let mut entries = self.inventory.objects.iter();
-        entries.any(|entry| entry.kind == kind && entry.name == name)
-            || self
-                .intent
-                .iter()
-                .flatten()
-                .any(|(other, called)| other == kind && called == name)
+    /// Returns the kinds and names of the objects in the inventory, and of those that an
+    /// interrupted apply set out to create.
+    pub(crate) fn names(&self) -> BTreeSet<(&str, &str)> {
+        let entries = self.inventory.objects.iter();
+        let entries = entries.map(|entry| (entry.kind.as_str(), entry.name.as_str()));
+        let created = self.intent.iter().flatten();
+        let created = created.map(|(kind, name)| (kind.as_str(), name.as_str()));
+        entries.chain(created).collect()
     }
 
     /// Returns an index of what the records list.

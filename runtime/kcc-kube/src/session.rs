@@ -527,8 +527,10 @@ impl<'a> Session<'a> {
 
     /// Returns the components with a workload in the records.
     fn started(&self, records: &Records) -> BTreeSet<Name> {
+        let names = records.names();
         let workloads = self.kube.objects.iter().filter(|object| {
-            is_workload(&object.kind) && records.names(&object.kind, &object.name)
+            is_workload(&object.kind)
+                && names.contains(&(object.kind.as_str(), object.name.as_str()))
         });
         workloads
             .filter_map(|object| object.component.clone())

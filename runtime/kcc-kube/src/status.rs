@@ -1,7 +1,7 @@
 //! Builds the status report: the state of each component and why it is not ready.
 //! Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_lower::{
     Desired,
@@ -34,13 +34,9 @@ pub(crate) fn status(
 ) -> StatusReport {
     let mut reached = addresses(observed);
     let mut components = BTreeMap::new();
+    let workloads = workloads(kube);
     for (name, component) in &desired.components {
-        let own = |object: &&Object| object.component.as_ref() == Some(name);
-        let workload = kube
-            .objects
-            .iter()
-            .filter(own)
-            .find(|object| reconcile::is_workload(&object.kind));
+        let workload = workloads.get(name).and_then(|own| own.first().copied());
         let mut status = match workload {
             Some(workload) if !is_managed(observed, workload) => unmanaged(workload),
             Some(workload) => of_workload(workload, component.job, live),
@@ -78,22 +74,33 @@ pub(crate) fn status(
     )
 }
 
+/// Returns the desired workloads of each component.
+fn workloads(kube: &KubernetesDesired) -> BTreeMap<&Name, Vec<&Object>> {
+    let mut all: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    let objects = kube.objects.iter();
+    for object in objects.filter(|object| reconcile::is_workload(&object.kind)) {
+        if let Some(component) = &object.component {
+            all.entry(component).or_default().push(object);
+        }
+    }
+    all
+}
+
 /// Returns the components that are not ready although no step of the plan changes
 /// their workload.
 pub(crate) fn not_ready<P>(kube: &KubernetesDesired, live: &Live, plan: &Plan<P>) -> Vec<Finding> {
     let mut found = Vec::new();
+    let workloads = workloads(kube);
+    let changed: BTreeSet<_> = plan
+        .operations()
+        .map(|operation| (operation.kind.as_str(), operation.name.as_str()))
+        .collect();
     for (name, component) in &plan.components {
         let Some(until) = component.ready else {
             continue;
         };
-        let own = kube.objects.iter().filter(|object| {
-            reconcile::is_workload(&object.kind) && object.component.as_ref() == Some(name)
-        });
-        for workload in own {
-            let changes = plan.operations().any(|operation| {
-                operation.kind == workload.kind && operation.name == workload.name
-            });
-            if changes {
+        for workload in workloads.get(name).into_iter().flatten() {
+            if changed.contains(&(workload.kind.as_str(), workload.name.as_str())) {
                 continue;
             }
             let Some(cause) = rollout::readiness(live, workload, until).cause() else {

@@ -342,7 +342,7 @@ mod tests {
         let kubelet = json!({"component": "kubelet", "host": "node-1"});
         Live {
             deployments: [("web".to_owned(), deployment)].into(),
-            pods: vec![pod("node-1")],
+            pods: vec![pod("node-1")].into(),
             events: vec![
                 event(
                     json!({"metadata": {}, "involvedObject": about("web-1", "pod"),

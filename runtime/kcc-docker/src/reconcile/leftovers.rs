@@ -1,6 +1,8 @@
 //! Plans removals: leftovers of a killed apply, and objects that are no longer
 //! declared.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use kcc_model::Name;
 use kcc_plan::{Action, Draft, Prune};
 
@@ -39,18 +41,15 @@ impl Reconciler<'_> {
 
     /// Returns true if undeclared objects of a component are removed: not those that
     /// the work does not concern, and not what is left of a component that is started
-    /// by hand, such as a task that has ended.
-    fn is_pruned(&self, component: Option<&Name>) -> bool {
+    /// by hand, such as a task that has ended. `planned` are the components with a
+    /// desired container.
+    fn is_pruned(&self, component: Option<&Name>, planned: &BTreeSet<&Name>) -> bool {
         let manual = |name: &Name| {
             let component = self.desired.components.get(name);
             component.is_some_and(|component| component.manual)
         };
-        let planned = |name: &Name| {
-            let mut containers = self.docker.containers.values();
-            containers.any(|container| container.component == *name)
-        };
         self.options.request.concerns(component)
-            && component.is_none_or(|name| !manual(name) || planned(name))
+            && component.is_none_or(|name| !manual(name) || planned.contains(name))
     }
 
     /// Removes objects that are no longer declared. Volumes stay: they hold data.
@@ -58,26 +57,30 @@ impl Reconciler<'_> {
         if self.options.prune == Prune::None {
             return;
         }
+        let planned = self.docker.containers.values();
+        let planned: BTreeSet<_> = planned.map(|container| &container.component).collect();
+        let mut users: BTreeMap<&String, Vec<&String>> = BTreeMap::new();
         for (name, container) in &self.observed.containers {
+            for network in container.networks.keys() {
+                users.entry(network).or_default().push(name);
+            }
             let left = self.is_leftover(name, container);
             let owned = container.object.ownership == Ownership::Owned;
-            let concerned = self.is_pruned(container.object.component.as_ref());
+            let concerned = self.is_pruned(container.object.component.as_ref(), &planned);
             if owned && concerned && !left && !self.docker.containers.contains_key(name) {
                 self.remove(name, container, NO_LONGER, &[]);
             }
         }
         for (name, network) in &self.observed.networks {
             let owned = network.ownership == Ownership::Owned;
-            let concerned = self.is_pruned(network.component.as_ref());
+            let concerned = self.is_pruned(network.component.as_ref(), &planned);
             if owned && concerned && !self.docker.networks.contains_key(name) {
                 let payload = Payload::RemoveNetwork {
                     id: network.id.clone(),
                 };
                 let mut draft = Draft::new(Action::Delete, NETWORK, name, NO_LONGER, payload);
-                for (container, existing) in &self.observed.containers {
-                    if existing.networks.contains_key(name) {
-                        draft = draft.after(CONTAINER, container);
-                    }
+                for container in users.get(name).into_iter().flatten() {
+                    draft = draft.after(CONTAINER, container.as_str());
                 }
                 self.plan.push(draft);
             }

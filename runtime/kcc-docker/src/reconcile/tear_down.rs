@@ -38,8 +38,10 @@ pub(crate) fn tear_down(
                 .concerns(container.object.component.as_ref())
         })
         .collect();
+    let users = Users::of(&containers, order);
     for (name, container) in &containers {
-        let needed_by = needed_by(container, &containers, order);
+        let component = container.object.component.as_ref();
+        let needed_by: Vec<_> = users.of_needed(component).collect();
         plan.push(removal(name, container, cause, &needed_by));
     }
     if options.request.components().is_some() {
@@ -49,39 +51,79 @@ pub(crate) fn tear_down(
     for volume in observed.copiers.keys() {
         plan.push(copier_removal(volume, cause));
     }
-    remove_networks(&mut plan, observed, &containers, cause);
-    remove_volumes(&mut plan, observed, &containers, options);
+    remove_networks(&mut plan, observed, &users, cause);
+    remove_volumes(&mut plan, observed, &users, options);
     Ok(plan.finish())
 }
 
 /// The owned containers by name.
 type Containers<'a> = BTreeMap<&'a String, &'a ObservedContainer>;
 
-/// Returns the containers of the components that start after a container's.
-fn needed_by<'a>(
-    container: &ObservedContainer,
-    containers: &Containers<'a>,
-    order: &BTreeMap<String, BTreeSet<String>>,
-) -> Vec<&'a str> {
-    let Some(own) = &container.object.component else {
-        return Vec::new();
-    };
-    let starts_after = |other: &ObservedContainer| {
-        let other = other.object.component.as_ref();
-        let after = other.and_then(|other| order.get(other));
-        after.is_some_and(|after| after.contains(own))
-    };
-    containers
-        .iter()
-        .filter(|(_, other)| starts_after(other))
-        .map(|(name, _)| name.as_str())
-        .collect()
+/// The owned containers by what they use, so that each removal waits for those alone that
+/// stand in its way.
+struct Users<'a> {
+    all: Vec<&'a str>,
+    components: BTreeMap<&'a String, Vec<&'a str>>,
+    networks: BTreeMap<&'a String, Vec<&'a str>>,
+    /// The components that start after each.
+    needed_by: BTreeMap<&'a String, Vec<&'a String>>,
+}
+
+impl<'a> Users<'a> {
+    fn of(containers: &Containers<'a>, order: &'a BTreeMap<String, BTreeSet<String>>) -> Self {
+        let mut users = Self {
+            all: Vec::new(),
+            components: BTreeMap::new(),
+            networks: BTreeMap::new(),
+            needed_by: BTreeMap::new(),
+        };
+        for (name, container) in containers {
+            let name = name.as_str();
+            users.all.push(name);
+            if let Some(component) = &container.object.component {
+                users.components.entry(component).or_default().push(name);
+            }
+            for network in container.networks.keys() {
+                users.networks.entry(network).or_default().push(name);
+            }
+        }
+        for (component, needs) in order {
+            for need in needs {
+                users.needed_by.entry(need).or_default().push(component);
+            }
+        }
+        users
+    }
+
+    /// Returns the containers of the components that start after one.
+    fn of_needed(&self, component: Option<&String>) -> impl Iterator<Item = &'a str> {
+        let users = component.and_then(|component| self.needed_by.get(component));
+        let users = users.into_iter().flatten();
+        users
+            .filter_map(|user| self.components.get(*user))
+            .flatten()
+            .copied()
+    }
+
+    /// Returns the containers that are connected to a network.
+    fn of_network(&self, network: &String) -> &[&'a str] {
+        self.networks.get(network).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns the containers that may mount a volume: those of its component, or all if
+    /// components share it.
+    fn of_volume(&self, component: Option<&String>) -> &[&'a str] {
+        match component {
+            Some(component) => self.components.get(component).map_or(&[], Vec::as_slice),
+            None => &self.all,
+        }
+    }
 }
 
 fn remove_networks(
     plan: &mut PlanBuilder<Payload>,
     observed: &Observed,
-    containers: &Containers<'_>,
+    users: &Users<'_>,
     cause: &str,
 ) {
     for (name, network) in &observed.networks {
@@ -90,13 +132,13 @@ fn remove_networks(
                 id: network.id.clone(),
             };
             let draft = Draft::new(Action::Delete, NETWORK, name, cause, payload);
-            plan.push(after_all(draft, containers));
+            plan.push(after(draft, users.of_network(name)));
         }
     }
     for (name, duplicate) in &observed.duplicates {
         if duplicate.ownership == Ownership::Owned {
             let draft = duplicate_removal(name, duplicate, cause);
-            plan.push(after_all(draft, containers));
+            plan.push(after(draft, users.of_network(name)));
         }
     }
 }
@@ -104,7 +146,7 @@ fn remove_networks(
 fn remove_volumes(
     plan: &mut PlanBuilder<Payload>,
     observed: &Observed,
-    containers: &Containers<'_>,
+    users: &Users<'_>,
     options: &Options,
 ) {
     for (name, volume) in &observed.volumes {
@@ -117,7 +159,7 @@ fn remove_volumes(
         }
         let cause = "`--volumes` was given";
         let draft = Draft::new(Action::Delete, VOLUME, name, cause, Payload::RemoveVolume);
-        let mut draft = after_all(draft, containers)
+        let mut draft = after(draft, users.of_volume(volume.component.as_ref()))
             .after(CONTAINER, copier(name))
             .destroys_data();
         if let Some(component) = &volume.component {
@@ -130,8 +172,8 @@ fn remove_volumes(
     }
 }
 
-/// Lets an operation wait until all containers are removed.
-fn after_all(draft: Draft<Payload>, containers: &Containers<'_>) -> Draft<Payload> {
-    let names = containers.keys();
-    names.fold(draft, |draft, name| draft.after(CONTAINER, name.as_str()))
+/// Lets an operation wait until containers are removed.
+fn after(draft: Draft<Payload>, containers: &[&str]) -> Draft<Payload> {
+    let names = containers.iter();
+    names.fold(draft, |draft, name| draft.after(CONTAINER, *name))
 }

@@ -81,7 +81,7 @@ impl Recording {
             daemon_sets: self.named("DaemonSet"),
             jobs: self.named("Job"),
             cron_jobs: self.named("CronJob"),
-            pods: self.kind("Pod"),
+            pods: self.kind::<k8s_openapi::api::core::v1::Pod>("Pod").into(),
             replica_sets: self.kind("ReplicaSet"),
             events,
             others,
@@ -214,6 +214,6 @@ fn every_cause_is_recorded() {
     are_recorded(causes, &names, &OTHERS);
     let ready = recordings
         .values()
-        .flat_map(|recording| recording.live().pods);
+        .flat_map(|recording| recording.live().pods.to_vec());
     assert!(ready.filter(pods::is_ready).count() < 8);
 }

@@ -91,7 +91,7 @@ impl Client {
             daemon_sets: by_name(daemon_sets),
             jobs: by_name(jobs),
             cron_jobs: by_name(cron_jobs),
-            pods,
+            pods: pods.into(),
             ..Live::default()
         })
     }

@@ -119,10 +119,11 @@ fn replaced_by(state: &Value) -> Live {
         });
         serde_json::from_value(pod).unwrap()
     };
-    live.pods = vec![
+    let pods = vec![
         pod("old", "True", &json!({"running": {}})),
         pod("new", "False", state),
     ];
+    live.pods = pods.into();
     live
 }
 
@@ -148,11 +149,11 @@ fn names_the_cause_of_a_broken_rollout_while_the_old_replica_serves() {
     }
     // A broken pod of the old revision does not fail the rollout of a new one.
     let mut live = replaced_by(&json!({"running": {}}));
-    let status = live.pods[1].status.clone();
-    live.pods[0].status = replaced_by(&waits("CrashLoopBackOff")).pods[1]
+    let mut pods = live.pods.to_vec();
+    pods[0].status = replaced_by(&waits("CrashLoopBackOff")).pods[1]
         .status
         .clone();
-    live.pods[1].status = status;
+    live.pods = pods.into();
     assert!(describe(&live, "Deployment").starts_with("waiting: "));
 }
 

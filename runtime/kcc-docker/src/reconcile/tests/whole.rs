@@ -202,3 +202,55 @@ fn tells_of_an_image_that_is_not_the_locked_one() {
         "image `acme/web:1` is sha256:bbbbbbbbbbbb on the engine, but sha256:aaaaaaaaaaaa in `kcc.lock`"
     );
 }
+
+#[test]
+fn the_order_of_ten_thousand_objects_is_short() {
+    const SERVICES: usize = 3_334;
+    let mut docker = shop();
+    docker.networks.clear();
+    docker.volumes.clear();
+    docker.containers.clear();
+    docker.images.retain(|_, image| image.build.is_none());
+    for number in 0..SERVICES {
+        let component = format!("s{number}");
+        let name = format!("shop-dev-{component}");
+        let network = Network {
+            component: Some(component.clone()),
+            labels: BTreeMap::new(),
+        };
+        docker.networks.insert(name.clone(), network);
+        let volume = Volume {
+            component: Some(component.clone()),
+            team: "payments".to_owned(),
+            labels: BTreeMap::new(),
+        };
+        docker.volumes.insert(format!("{name}-data"), volume);
+        let mut own = desired::container(&component, "acme/web:1", &name);
+        let mount = Mount::Volume(format!("{name}-data"));
+        own.mounts.insert("/data".to_owned(), mount);
+        docker.containers.insert(name, own);
+    }
+    let observed = as_desired(&docker);
+    let mut empty = docker.clone();
+    empty.networks.clear();
+    empty.containers.clear();
+    // Each service starts after the one before.
+    let after = |number: usize| BTreeSet::from([format!("s{}", number - 1)]);
+    let order = (1..SERVICES).map(|number| (format!("s{number}"), after(number)));
+    let order = order.collect();
+    let options = Options {
+        volumes: true,
+        ..Options::default()
+    };
+    let plans = [
+        reconcile(&desired(&docker), &docker, &Observed::default(), &options),
+        reconcile(&desired(&empty), &empty, &observed, &options),
+        tear_down(&desired(&docker), &observed, &order, &options),
+    ];
+    for plan in plans.map(Result::unwrap) {
+        assert!(plan.steps.len() >= 2 * SERVICES, "{}", plan.steps.len());
+        let edges = plan.operations().map(|operation| operation.after.len());
+        let edges: usize = edges.sum();
+        assert!(edges <= 4 * plan.steps.len(), "{edges} edges");
+    }
+}
