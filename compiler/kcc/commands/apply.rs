@@ -8,13 +8,14 @@ use kcc_model::{Millis, Name};
 use kcc_plan::{ApplyReport, Failure, PlanFile, Scope};
 
 use super::{
-    CommandResult, addresses, json, only,
-    plan::{Prune, Tool},
-    recreatable,
+    CommandResult, addresses,
+    changes::{ChangeArgs, confirm_shown, is_shown_first},
+    json, only,
+    plan::Prune,
 };
 use crate::{
     args::{self, LockArgs, ScopeArgs, duration},
-    confirm::{confirm, confirm_always},
+    confirm::confirm,
     context::Context,
     exit::Exit,
     failure, pipeline, plan_file,
@@ -48,19 +49,9 @@ pub struct Apply {
     /// Wait until the time limit even for what cannot become ready by itself
     #[arg(long)]
     pub keep_waiting: bool,
-    /// Take over FIELD from another field manager, as named by `kcc plan`
-    #[arg(long, value_name = "FIELD")]
-    pub take: Vec<String>,
-    /// Delete NAME and create it again where a change cannot be made in place: a component,
-    /// or an object as named by the refusal
-    #[arg(long, value_name = "NAME")]
-    pub recreate: Vec<String>,
-    /// Discard the data of what `--recreate` names
-    #[arg(long, requires = "recreate")]
-    pub volumes: bool,
-    /// Take over what TOOL made under the names that the target needs; shows the plan first
-    #[arg(long, value_enum, value_name = "TOOL")]
-    pub take_over: Option<Tool>,
+    /// The changes to ask for by name.
+    #[command(flatten)]
+    pub changes: ChangeArgs,
     /// Describe the change in the target's history
     #[arg(short, long, value_name = "TEXT")]
     pub message: Option<String>,
@@ -95,11 +86,8 @@ impl Apply {
         } else {
             options.request = only(&compiled, self.only)?;
             options.prune = self.prune.unwrap_or(Prune::Owned).into();
-            options.take = compiled.origins().fields(&self.take)?;
-            options.recreate = recreatable(&compiled, self.recreate)?;
-            options.volumes = self.volumes;
-            let tool = self.take_over.map(|tool| tool.of(&compiled));
-            options.take_over = tool.transpose()?;
+            options.take = compiled.origins().fields(&self.changes.take)?;
+            self.changes.choose(&compiled, &mut options)?;
         }
         options.revisions = Some(Arc::new(compiled.record()));
         options.message = self.message;
@@ -108,18 +96,13 @@ impl Apply {
         options.timeout_ms = self.timeout.map(|timeout| timeout.0);
         let (name, target) = (&compiled.model.name, &scope.target);
         let question = format!("apply `{name}` to `{target}`?");
-        let confirmed = if options.planned.is_none()
-            && (options.take_over.is_some() || !options.recreate.is_empty())
-        {
-            // The confirmed plan is performed as shown, or not at all.
+        let confirmed = if options.planned.is_none() && is_shown_first(&options) {
             let plan = runtime::plan(&compiled, &options)?;
             if context.settings.format != Format::Json {
                 context.printer.data(&plan.to_text());
             }
-            let choices = options.choices();
-            let shown = PlanFile::new(&plan, compiled.desired(), choices);
-            options.planned = Some(Arc::new(shown));
-            plan.is_empty() || confirm_always(context, target, self.yes, &question)?
+            let shown = (&plan, &mut options);
+            confirm_shown(context, &compiled, shown, self.yes, &question)?
         } else {
             confirm(context, target, self.yes, &question)?
         };
@@ -158,10 +141,10 @@ impl Apply {
                 instance.is_some() && instance != *instance_of_plan,
             ),
             ("--only", !self.only.is_empty()),
-            ("--take", !self.take.is_empty()),
+            ("--take", !self.changes.take.is_empty()),
             ("--prune", self.prune.is_some()),
-            ("--recreate", !self.recreate.is_empty()),
-            ("--take-over", self.take_over.is_some()),
+            ("--recreate", !self.changes.recreate.is_empty()),
+            ("--take-over", self.changes.take_over.is_some()),
         ];
         if let Some((option, _)) = chosen.iter().find(|(_, chosen)| *chosen) {
             let command = plan.scope.command("plan");

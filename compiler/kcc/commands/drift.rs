@@ -26,7 +26,9 @@ use serde_json::Value;
 
 use self::recorded::{RECORD, Recorded, component, span};
 use super::{
-    CommandResult, json,
+    CommandResult,
+    changes::ChangeArgs,
+    json,
     rollback::{AppliedAgain, apply_recorded},
 };
 use crate::{
@@ -212,6 +214,7 @@ impl Drift {
             question: format!("revert {scope} to revision {number}?"),
             done: format!("applied revision {number} of"),
             yes: self.yes,
+            changes: ChangeArgs::default(),
         };
         apply_recorded(context, compiled, options, &revision, &texts)
     }

@@ -6,6 +6,7 @@
 pub mod apply;
 pub mod blame;
 pub mod capture;
+pub mod changes;
 pub mod check;
 pub mod complete;
 pub mod completions;
@@ -45,9 +46,8 @@ pub mod wait;
 use std::collections::BTreeSet;
 
 use kcc_diag::{nearest, plain};
-use kcc_lower::EngineDesired;
 use kcc_model::Name;
-use kcc_plan::{Address, Request, object_name};
+use kcc_plan::{Address, Request};
 use serde::Serialize;
 
 use crate::{compiled::Compiled, exit::Exit, failure::Failure};
@@ -127,30 +127,6 @@ fn only(compiled: &Compiled, names: Vec<Name>) -> Result<Request, Failure> {
         }
     }
     Ok(Request::Only(selected))
-}
-
-/// Returns the names of components and objects that may be recreated, all of which must
-/// be in the target.
-fn recreatable(compiled: &Compiled, names: Vec<String>) -> Result<BTreeSet<String>, Failure> {
-    let desired = compiled.desired();
-    let mut known: BTreeSet<String> = desired.components.keys().cloned().collect();
-    if let EngineDesired::Kubernetes(kube) = &desired.engine {
-        let objects = kube.objects.iter();
-        known.extend(objects.map(|object| object_name(&object.kind, &object.name)));
-    }
-    let target = &desired.target;
-    for name in &names {
-        if !known.contains(name) {
-            let near = nearest(name, known.iter().map(String::as_str));
-            let help = near.map_or_else(
-                || format!("`kcc plan --target {target}` names what cannot be changed in place"),
-                |near| format!("did you mean `{near}`?"),
-            );
-            let message = format!("`{target}` has no component or object `{name}`");
-            return Err(Failure::usage(message, help));
-        }
-    }
-    Ok(names.into_iter().collect())
 }
 
 /// Returns the named components, all of which must run in the target.

@@ -11,11 +11,15 @@ use kcc_plan::{
     revision::{Revision, RevisionId},
 };
 
-use super::{CommandResult, apply::finish, plan::Prune};
+use super::{
+    CommandResult,
+    apply::finish,
+    changes::{ChangeArgs, confirm_shown},
+    plan::Prune,
+};
 use crate::{
     args::{LockArgs, ScopeArgs, duration, revision},
     compiled::Compiled,
-    confirm::confirm,
     context::Context,
     exit::Exit,
     pipeline, progress,
@@ -38,9 +42,9 @@ pub struct Rollback {
     /// Time limit for each component to become ready, such as `90s` or `5m`
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub timeout: Option<Millis>,
-    /// Take over FIELD from another field manager, as named by the plan
-    #[arg(long, value_name = "FIELD")]
-    pub take: Vec<String>,
+    /// The changes to ask for by name.
+    #[command(flatten)]
+    pub changes: ChangeArgs,
     /// Delete objects that the revision does not have
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = Prune::Owned)]
     pub prune: Prune,
@@ -66,7 +70,7 @@ impl Rollback {
         options.revisions = Some(Arc::new(RolledBack(revision.clone())));
         options.message = self.message;
         options.prune = self.prune.into();
-        options.take = self.take.into_iter().collect();
+        options.take = self.changes.take.iter().cloned().collect();
         options.timeout_ms = self.timeout.map(|timeout| timeout.0);
         options.lock_timeout = self.lock.timeout();
         let number = revision.manifest.number;
@@ -75,12 +79,13 @@ impl Rollback {
             question: format!("roll {scope} back to revision {number}?"),
             done: format!("applied revision {number} of"),
             yes: self.yes,
+            changes: self.changes,
         };
         apply_recorded(context, compiled, options, &revision, &recorded)
     }
 }
 
-/// The messages of a command that applies recorded objects.
+/// The messages and choices of a command that applies recorded objects.
 pub(super) struct AppliedAgain {
     /// The question before anything is changed.
     pub(super) question: String,
@@ -88,6 +93,8 @@ pub(super) struct AppliedAgain {
     pub(super) done: String,
     /// True if the question is answered already.
     pub(super) yes: bool,
+    /// The changes that were asked for by name.
+    pub(super) changes: ChangeArgs,
 }
 
 /// Prints the plan of a revision's objects, asks for confirmation if the target is shared,
@@ -100,12 +107,13 @@ pub(super) fn apply_recorded(
     recorded: &AppliedAgain,
 ) -> CommandResult {
     let compiled = with_recorded(compiled, &mut options, revision);
+    recorded.changes.choose(&compiled, &mut options)?;
     let plan = runtime::plan(&compiled, &options)?;
     if context.settings.format != Format::Json {
         context.printer.data(&plan.to_text());
     }
-    let target = &compiled.desired().target;
-    if !confirm(context, target, recorded.yes, &recorded.question)? {
+    let shown = (&plan, &mut options);
+    if !confirm_shown(context, &compiled, shown, recorded.yes, &recorded.question)? {
         context.printer.note("nothing was changed");
         return Ok(Exit::Incomplete);
     }

@@ -11,6 +11,7 @@ use crate::{
     args::{LockArgs, ScopeArgs, duration, revision},
     commands::{
         CommandResult,
+        changes::ChangeArgs,
         rollback::{AppliedAgain, apply_recorded},
     },
     context::Context,
@@ -81,6 +82,7 @@ impl Restore {
                 question: format!("restore {scope} to revision {number} of `{archive}`?"),
                 done: format!("restored revision {number} of"),
                 yes: self.yes,
+                changes: ChangeArgs::default(),
             },
         )
     }
