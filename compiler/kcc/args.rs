@@ -183,6 +183,14 @@ impl ScopeArgs {
     }
 }
 
+/// The components that an instance shares with its target.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ShareArgs {
+    /// Let the instance use COMPONENT of the target instead of creating its own
+    #[arg(long, value_name = "COMPONENT", requires = "instance", add = completion::components())]
+    pub share: Vec<String>,
+}
+
 /// The treatment of a lock that another command holds.
 #[derive(Debug, Clone, Args)]
 pub struct LockArgs {

@@ -1,6 +1,6 @@
 //! Finds the copy of a capsule that is up: `--capsule FILE` in the place of a target.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 
 use kcc_capsule::{Purpose, empty_tree, scope};
 use kcc_diag::Code;
@@ -25,7 +25,8 @@ pub fn find(context: &Context, file: &Path) -> Result<Compiled, Failure> {
     let teams = capsule.revision.content.shared.teams.clone();
     let model = CheckedModel::of_revision(scope.system.clone(), teams, target);
     let tree = empty_tree();
-    let lowered = kcc_lower::lower(&tree, &model, &scope.target, scope.instance.as_deref());
+    let instance = scope.instance.as_deref();
+    let lowered = kcc_lower::lower(&tree, &model, &scope.target, instance, &BTreeSet::new());
     let Ok(mut lowered) = lowered.map(|found| found.value) else {
         return Err(Error::new(Code::StateDamaged, format!("`{shown}` is damaged")).into());
     };

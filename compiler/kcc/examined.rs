@@ -1,11 +1,11 @@
 //! [`Examined`]: a system that was loaded, evaluated, built and checked without
 //! an error.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use kcc_diag::{Diagnostic, Diagnostics, FileId, Outcome};
 use kcc_lower::Lowered;
-use kcc_model::CheckedModel;
+use kcc_model::{CheckedModel, Name};
 use kcc_tree::ConfigTree;
 
 use crate::{
@@ -30,15 +30,25 @@ pub struct Examined {
 }
 
 impl Examined {
-    /// Lowers the model of one target, or of an instance of it, to the desired state
-    /// of its engine: the last stage of the pipeline.
-    pub fn lower(&self, target: &str, instance: Option<&str>) -> Outcome<Lowered> {
-        kcc_lower::lower(&self.tree, &self.model, target, instance)
+    /// Lowers the model of one target to the desired state of its engine: the last stage
+    /// of the pipeline.
+    pub fn lower(&self, target: &str) -> Outcome<Lowered> {
+        self.lower_instance(target, None, &BTreeSet::new())
+    }
+
+    /// Lowers the model of an instance of a target, which shares some components with it.
+    pub fn lower_instance(
+        &self,
+        target: &str,
+        instance: Option<&str>,
+        shared: &BTreeSet<Name>,
+    ) -> Outcome<Lowered> {
+        kcc_lower::lower(&self.tree, &self.model, target, instance, shared)
     }
 
     /// Returns the desired state of one target, without warnings.
     pub fn lowered(&self, target: &str) -> Result<Lowered, Failure> {
-        match self.lower(target, None) {
+        match self.lower(target) {
             Ok(lowered) => Ok(lowered.value),
             Err(errors) => Err(Failure::Configuration(self.diagnosis(errors))),
         }

@@ -21,7 +21,7 @@ use std::{
 use kcc_cue::Evaluator;
 use kcc_diag::{Code, Diagnostic, Diagnostics, FileId, Files, Outcome, Span, nearest};
 use kcc_lock::{LOCK_FILE, Lock};
-use kcc_model::{CheckedModel, ImageUse, ReferencedFiles};
+use kcc_model::{CheckedModel, ImageUse, Name, ReferencedFiles};
 use kcc_tree::{ConfigTree, SYSTEM_FILE};
 
 use crate::{
@@ -32,7 +32,7 @@ use crate::{
     examined::Examined,
     failure::{Diagnosis, Failure},
     load::{BuildContexts, Root, Sources, check_team_directories, instance_of},
-    overrides,
+    overrides, runtime,
     settings::Settings,
 };
 
@@ -241,7 +241,7 @@ pub struct Checked {
 pub fn check(context: &Context, dir: Option<&Path>, targets: &Targets) -> Result<Checked, Failure> {
     let system = examined(&context.settings, dir, targets, false)?;
     let targets = system.model.targets.keys();
-    let lowered: Vec<Outcome<_>> = targets.map(|target| system.lower(target, None)).collect();
+    let lowered: Vec<Outcome<_>> = targets.map(|target| system.lower(target)).collect();
     let refused = lowered.iter().any(Result::is_err);
     let found = lowered
         .into_iter()
@@ -276,20 +276,54 @@ fn has_old_schema(system: &Examined) -> bool {
 
 /// Compiles one target; writes warnings to stderr.
 pub fn compile(context: &Context, dir: Option<&Path>, target: &str) -> Result<Compiled, Failure> {
-    compile_instance(context, dir, target, None)
+    let targets = Targets::of(&[target.to_owned()]);
+    let system = examined(&context.settings, dir, &targets, false)?;
+    lowered(context, system, target, Instance::default())
 }
 
 /// Compiles the target, or the instance of it, that a command works on; writes
-/// warnings to stderr.
+/// warnings to stderr. An instance shares what its record says.
 pub fn compile_scope(
     context: &Context,
     dir: Option<&Path>,
     scope: &args::ScopeArgs,
 ) -> Result<Compiled, Failure> {
+    compile_sharing(context, dir, scope, &args::ShareArgs::default())
+}
+
+/// Compiles an instance that shares components with its target, beside those that its
+/// record names.
+pub fn compile_sharing(
+    context: &Context,
+    dir: Option<&Path>,
+    scope: &args::ScopeArgs,
+    share: &args::ShareArgs,
+) -> Result<Compiled, Failure> {
     if let Some(capsule) = &scope.capsule {
         return copied::find(context, capsule);
     }
-    compile_instance(context, dir, &scope.target, scope.instance.as_deref())
+    let instance = Instance {
+        remembers: true,
+        ..Instance::of(scope, share)
+    };
+    let targets = Targets::of(slice::from_ref(&scope.target));
+    let system = examined(&context.settings, dir, &targets, false)?;
+    lowered(context, system, &scope.target, instance)
+}
+
+/// Compiles the same without asking the engine.
+pub fn compile_offline(
+    context: &Context,
+    dir: Option<&Path>,
+    scope: &args::ScopeArgs,
+    share: &args::ShareArgs,
+) -> Result<Compiled, Failure> {
+    if let Some(capsule) = &scope.capsule {
+        return copied::find(context, capsule);
+    }
+    let targets = Targets::of(slice::from_ref(&scope.target));
+    let system = examined(&context.settings, dir, &targets, false)?;
+    lowered(context, system, &scope.target, Instance::of(scope, share))
 }
 
 /// Compiles a target with other texts of some files, which are not on the disk yet, and
@@ -310,13 +344,17 @@ pub fn compile_edited(
     let evaluated = evaluate(&loaded, settings, &all, false)?;
     let system = examine(&loaded, evaluated, settings, &all)?;
     let targets = system.model.targets.keys();
-    let lowered = targets.map(|target| system.lower(target, None));
+    let lowered = targets.map(|target| system.lower(target));
     let errors: Vec<_> = lowered.filter_map(Result::err).collect();
     if !errors.is_empty() {
         let diagnosis = system.diagnosis(errors.into_iter().flatten());
         return Err(Failure::Configuration(diagnosis));
     }
-    self::lowered(context, system, &scope.target, scope.instance.as_deref())
+    let instance = Instance {
+        remembers: true,
+        ..Instance::of(scope, &args::ShareArgs::default())
+    };
+    self::lowered(context, system, &scope.target, instance)
 }
 
 /// Formats texts of a file; one with a syntax error has no formatted text.
@@ -374,18 +412,28 @@ pub fn locate_in(
         schema: Vec::new(),
         warnings: Diagnostics::new(),
     };
-    lowered(context, system, &scope.target, scope.instance.as_deref())
+    let instance = Instance::of(scope, &args::ShareArgs::default());
+    lowered(context, system, &scope.target, instance)
 }
 
-fn compile_instance(
-    context: &Context,
-    dir: Option<&Path>,
-    target: &str,
-    instance: Option<&str>,
-) -> Result<Compiled, Failure> {
-    let targets = Targets::of(&[target.to_owned()]);
-    let system = examined(&context.settings, dir, &targets, false)?;
-    lowered(context, system, target, instance)
+/// An instance of a target; without a name the target itself.
+#[derive(Debug, Default)]
+struct Instance<'a> {
+    name: Option<&'a str>,
+    /// The components to share with the target.
+    shared: BTreeSet<Name>,
+    /// True to share those as well that the record of the instance names.
+    remembers: bool,
+}
+
+impl<'a> Instance<'a> {
+    fn of(scope: &'a args::ScopeArgs, share: &args::ShareArgs) -> Self {
+        Self {
+            name: scope.instance.as_deref(),
+            shared: share.share.iter().cloned().collect(),
+            remembers: false,
+        }
+    }
 }
 
 /// Lowers one target of a system, or an instance of it; writes warnings to stderr.
@@ -393,27 +441,43 @@ fn lowered(
     context: &Context,
     mut system: Examined,
     target: &str,
-    instance: Option<&str>,
+    mut instance: Instance<'_>,
 ) -> Result<Compiled, Failure> {
-    let of_worktree = (instance == Some(args::AUTO)).then(|| {
+    let of_worktree = (instance.name == Some(args::AUTO)).then(|| {
         let variables = &context.settings.environment.variables;
         let user = variables.get("USER").map_or("", String::as_str);
         instance_of(&system.root, user)
     });
-    let lowered = match system.lower(target, of_worktree.as_deref().or(instance)) {
+    let name = of_worktree.as_deref().or(instance.name);
+    let lower = |system: &mut Examined, shared: &BTreeSet<Name>| match system
+        .lower_instance(target, name, shared)
+    {
         Ok(lowered) => {
             system.warnings.extend(lowered.warnings);
-            lowered.value
+            Ok(lowered.value)
         }
-        Err(errors) => return Err(Failure::Configuration(system.diagnosis(errors))),
+        Err(errors) => Err(Failure::Configuration(system.diagnosis(errors))),
     };
+    let lowered = lower(&mut system, &instance.shared)?;
     system.print_warnings(&context.printer);
-    Ok(Compiled {
-        root: system.root,
-        tree: system.tree,
-        model: system.model,
+    let mut compiled = Compiled {
+        root: system.root.clone(),
+        tree: system.tree.clone(),
+        model: system.model.clone(),
         lowered: Arc::new(lowered),
-    })
+    };
+    if name.is_some() && instance.remembers {
+        let options = runtime::options(context, &compiled);
+        let mut remembered = runtime::shared(&compiled, &options)?;
+        // What is no longer declared is removed with everything that used it.
+        let components = &compiled.target_model().components;
+        remembered.retain(|name| components.contains_key(name) && !instance.shared.contains(name));
+        if !remembered.is_empty() {
+            instance.shared.extend(remembered);
+            compiled = compiled.with(Arc::new(lower(&mut system, &instance.shared)?));
+        }
+    }
+    Ok(compiled)
 }
 
 /// Builds the checked model of some targets; writes warnings to stderr.

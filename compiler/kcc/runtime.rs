@@ -17,6 +17,7 @@ use kcc_docker::EngineImages;
 use kcc_image::{Answers, Moved, Question, Reader};
 use kcc_lock::Digest;
 use kcc_lower::EngineDesired;
+use kcc_model::Name;
 use kcc_plan::{
     ApplyReport, Cancel, DriftOptions, DriftReport, Error, ExecOptions, ExecOutput, ExecStreams,
     ForwardOptions, LogLine, LogOptions, LogReport, Options, Plan, Recovery, Reporter, Scope,
@@ -366,6 +367,11 @@ macro_rules! record {
             }
         }
     };
+}
+
+/// Reads from an instance's record what it shares with its target.
+pub fn shared(compiled: &Compiled, options: &Options) -> Result<BTreeSet<Name>, Failure> {
+    run(compiled, record!(compiled, options: shared()))
 }
 
 /// Reads the revisions of a target; with a component those that changed it.

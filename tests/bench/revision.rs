@@ -112,6 +112,7 @@ fn write(context: &Context, compiled: &Compiled, store: &Path) -> Duration {
         scope: scope.clone(),
         since: 0,
         revision: None,
+        shared: BTreeSet::new(),
         operations: Vec::new(),
     };
     let begun = async {

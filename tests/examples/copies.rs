@@ -2,7 +2,10 @@
 //! field by field, apart from what the report of its fidelity lists. The reports are in
 //! `tests/examples/copies`, which `KCC_UPDATE=1` updates.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use kcc::{pipeline, runtime};
@@ -47,6 +50,7 @@ fn revision(name: &str, target: &str) -> Revision {
         since: 0,
         revision: None,
         operations: Vec::new(),
+        shared: BTreeSet::new(),
     };
     let change = Change::of(&scope, &options, false);
     let runtime = tokio::runtime::Builder::new_current_thread()

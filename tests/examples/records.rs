@@ -32,6 +32,7 @@ fn a_revision_has_all_of_an_example() {
                 scope: scope.clone(),
                 since: 0,
                 revision: None,
+                shared: std::collections::BTreeSet::new(),
                 operations: Vec::new(),
             };
             let change = Change::of(&scope, &options, false);

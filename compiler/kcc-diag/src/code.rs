@@ -173,6 +173,7 @@ codes! {
     LowerUnpinnedImage = Lower "kcc::lower::unpinned-image" "lower/unpinned-image.md";
     LowerUnsupported = Lower "kcc::lower::unsupported" "lower/unsupported.md";
     LowerNameClash = Lower "kcc::lower::name-clash" "lower/name-clash.md";
+    LowerUnshareable = Lower "kcc::lower::unshareable" "lower/unshareable.md";
     PlanDockerUnreachable = Plan "kcc::plan::docker-unreachable" "plan/docker-unreachable.md";
     PlanKubeUnreachable = Plan "kcc::plan::kube-unreachable" "plan/kube-unreachable.md";
     PlanNoContext = Plan "kcc::plan::no-context" "plan/no-context.md";
@@ -182,6 +183,8 @@ codes! {
     PlanForeignObject = Plan "kcc::plan::foreign-object" "plan/foreign-object.md";
     PlanImmutable = Plan "kcc::plan::immutable" "plan/immutable.md";
     PlanPortTaken = Plan "kcc::plan::port-taken" "plan/port-taken.md";
+    PlanSharedNotRunning = Plan "kcc::plan::shared-not-running" "plan/shared-not-running.md";
+    PlanSharedInUse = Plan "kcc::plan::shared-in-use" "plan/shared-in-use.md";
     PlanNotRunning = Plan "kcc::plan::not-running" "plan/not-running.md";
     PlanOutdated = Plan "kcc::plan::outdated" "plan/outdated.md";
     PlanNotReproducible = Plan "kcc::plan::not-reproducible" "plan/not-reproducible.md";

@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kcc_model::{Component, Kind, Name, Run, TargetModel, Until};
+use kcc_model::{Kind, Name, Run, Until};
 use serde::{Deserialize, Serialize};
 
-use crate::{docker::DockerDesired, kubernetes::KubernetesDesired};
+use crate::{
+    docker::DockerDesired, kubernetes::KubernetesDesired, lowering::Lowering,
+    sharing::SharedComponent,
+};
 
 /// The desired state of one target.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,6 +23,9 @@ pub struct Desired {
     pub instance: Option<Name>,
     /// Components by name, with their order and owners.
     pub components: BTreeMap<Name, DesiredComponent>,
+    /// The components of the target that an instance uses instead of creating them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub shared: BTreeMap<Name, SharedComponent>,
     /// The objects for the target's engine.
     pub engine: EngineDesired,
 }
@@ -37,6 +43,12 @@ impl Desired {
             engine,
             ..self.clone()
         }
+    }
+
+    /// Returns the generated secrets whose values are those of the target, which an
+    /// instance shares components with.
+    pub fn shared_secrets(&self) -> BTreeSet<&Name> {
+        self.shared.values().flat_map(|one| &one.secrets).collect()
     }
 
     /// Returns the components that each component starts after.
@@ -79,17 +91,15 @@ pub struct DesiredComponent {
 }
 
 /// Returns the components that run in a target, as the planner sees them.
-pub(crate) fn components(target: &TargetModel) -> BTreeMap<Name, DesiredComponent> {
-    let runs = |name: &Name| target.components.get(name).is_some_and(Component::runs);
-    target
-        .components
-        .values()
-        .filter(|component| component.runs())
+pub(crate) fn components(lowering: &Lowering<'_>) -> BTreeMap<Name, DesiredComponent> {
+    let running: BTreeSet<_> = lowering.running().map(|one| &one.name).collect();
+    lowering
+        .running()
         .map(|component| {
             let after = component
                 .needs
                 .iter()
-                .filter(|(other, need)| !need.optional && runs(other))
+                .filter(|(other, need)| !need.optional && running.contains(other))
                 .map(|(other, need)| (other.clone(), need.until))
                 .collect();
             let desired = DesiredComponent {

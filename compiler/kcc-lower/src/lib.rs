@@ -17,6 +17,7 @@ mod lowered;
 mod lowering;
 pub mod parity;
 mod part;
+mod sharing;
 pub mod source;
 mod user;
 mod validation;
@@ -25,17 +26,19 @@ pub use desired::{Desired, DesiredComponent, EngineDesired};
 pub use hash::of_json as content_hash;
 pub use lowered::Lowered;
 pub use part::Part;
+pub use sharing::SharedComponent;
 
-use std::mem;
+use std::{collections::BTreeSet, mem};
 
 use kcc_diag::{Code, Diagnostic, Outcome};
-use kcc_model::{CheckedModel, EngineTarget};
+use kcc_model::{CheckedModel, EngineTarget, Name};
 use kcc_tree::ConfigTree;
 
 use lowering::Lowering;
 
 /// Lowers the model of one target to the objects of its engine, or of an isolated
-/// instance of that target.
+/// instance of that target. `shared` names the components of the target that the
+/// instance uses instead of creating them.
 ///
 /// The tree provides only the lines for diagnostics: sources are paths of the model.
 pub fn lower(
@@ -43,6 +46,7 @@ pub fn lower(
     model: &CheckedModel,
     target: &str,
     instance: Option<&str>,
+    shared: &BTreeSet<Name>,
 ) -> Outcome<Lowered> {
     let Some(target_model) = model.targets.get(target) else {
         let known: Vec<_> = model
@@ -57,8 +61,16 @@ pub fn lower(
         .help(format!("write one of {}", known.join(", ")))
         .into());
     };
-    let mut lowering = Lowering::new(tree, &model.name, target_model, &model.images, instance);
-    let components = desired::components(target_model);
+    let mut lowering = Lowering::new(
+        tree,
+        &model.name,
+        target_model,
+        &model.images,
+        instance,
+        shared,
+    );
+    lowering.check_sharing();
+    let components = desired::components(&lowering);
     lowering.check_config_keys();
     lowering.check_files();
     let engine = match &target_model.engine {
@@ -84,12 +96,14 @@ pub fn lower(
         )),
     };
     parity::check(&mut lowering);
+    let shared = sharing::components(&lowering);
     let sources = mem::take(&mut lowering.sources);
     let desired = Desired {
         system: model.name.clone(),
         target: target.to_owned(),
         instance: instance.map(str::to_owned),
         components,
+        shared,
         engine,
     };
     lowering.finish(Lowered { desired, sources })

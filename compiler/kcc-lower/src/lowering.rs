@@ -25,6 +25,8 @@ pub(crate) struct Lowering<'a> {
     pub(crate) images: &'a Images,
     /// The instance, for an isolated run of the target.
     pub(crate) instance: Option<&'a str>,
+    /// The components of the target that the instance uses instead of creating them.
+    pub(crate) shared: &'a BTreeSet<Name>,
     /// The sources of the fields of each object.
     pub(crate) sources: BTreeMap<ObjectId, Sources>,
     diagnostics: Diagnostics,
@@ -39,6 +41,7 @@ impl<'a> Lowering<'a> {
         target: &'a TargetModel,
         images: &'a Images,
         instance: Option<&'a str>,
+        shared: &'a BTreeSet<Name>,
     ) -> Self {
         Self {
             tree,
@@ -46,18 +49,23 @@ impl<'a> Lowering<'a> {
             target,
             images,
             instance,
+            shared,
             sources: BTreeMap::new(),
             diagnostics: Diagnostics::new(),
             reported_url_secrets: BTreeSet::new(),
         }
     }
 
-    /// Returns the components that run in the target.
+    /// Returns the components that run in the target, without those that are shared.
     pub(crate) fn running(&self) -> impl Iterator<Item = &'a Component> + use<'a> {
-        self.target
-            .components
-            .values()
-            .filter(|component| component.runs())
+        let (components, shared) = (self.target.components.values(), self.shared);
+        components.filter(|component| component.runs() && !shared.contains(&component.name))
+    }
+
+    /// Returns the shared components.
+    pub(crate) fn shared(&self) -> impl Iterator<Item = &'a Component> + use<'a> {
+        let components = &self.target.components;
+        self.shared.iter().filter_map(|name| components.get(name))
     }
 
     /// Keeps the sources of an object's fields.
@@ -153,6 +161,11 @@ impl<'a> Lowering<'a> {
         if let Some(line) = self.line(path) {
             diagnostic = diagnostic.primary(line, label);
         }
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// Reports a complete diagnostic.
+    pub(crate) fn report(&mut self, diagnostic: Diagnostic) {
         self.diagnostics.push(diagnostic);
     }
 
@@ -313,30 +326,7 @@ impl<'a> Lowering<'a> {
     /// Returns the secrets that containers refer to, each with the first path that
     /// does.
     pub(crate) fn secrets_in_use(&self) -> BTreeMap<&'a Name, Path> {
-        let mut used = BTreeMap::new();
-        for component in self.running() {
-            for (path, container) in component.containers() {
-                for (name, value) in &container.env {
-                    let path = path.join("env").join(name);
-                    for secret in secrets_of(value) {
-                        used.entry(secret).or_insert_with(|| path.clone());
-                    }
-                }
-            }
-            for (file, content) in &component.files {
-                if let FileContent::Secret(secret) = &content.content {
-                    let path = component.path.join("files").join(file);
-                    used.entry(secret).or_insert(path);
-                }
-            }
-            for (name, volume) in &component.volumes {
-                if let VolumeSource::Secret(secret) = &volume.source {
-                    let path = component.path.join("volumes").join(name);
-                    used.entry(secret).or_insert(path);
-                }
-            }
-        }
-        used
+        secrets_used_by(self.running())
     }
 
     pub(crate) fn finish<T>(self, value: T) -> Outcome<T> {
@@ -353,6 +343,37 @@ fn is_file_name(key: &str) -> bool {
         && key != "."
         && !key.starts_with("..")
         && key.chars().all(allowed)
+}
+
+/// Returns the secrets that containers of components refer to, each with the first path
+/// that does.
+pub(crate) fn secrets_used_by<'a>(
+    components: impl Iterator<Item = &'a Component>,
+) -> BTreeMap<&'a Name, Path> {
+    let mut used = BTreeMap::new();
+    for component in components {
+        for (path, container) in component.containers() {
+            for (name, value) in &container.env {
+                let path = path.join("env").join(name);
+                for secret in secrets_of(value) {
+                    used.entry(secret).or_insert_with(|| path.clone());
+                }
+            }
+        }
+        for (file, content) in &component.files {
+            if let FileContent::Secret(secret) = &content.content {
+                let path = component.path.join("files").join(file);
+                used.entry(secret).or_insert(path);
+            }
+        }
+        for (name, volume) in &component.volumes {
+            if let VolumeSource::Secret(secret) = &volume.source {
+                let path = component.path.join("volumes").join(name);
+                used.entry(secret).or_insert(path);
+            }
+        }
+    }
+    used
 }
 
 /// Returns the secrets in a variable's value.

@@ -7,7 +7,7 @@ use kcc_model::Name;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Desired, DesiredComponent, EngineDesired, Lowered,
+    Desired, DesiredComponent, EngineDesired, Lowered, SharedComponent,
     docker::DockerDesired,
     kubernetes::{KubernetesDesired, order},
     source::{ObjectId, Sources},
@@ -24,6 +24,10 @@ pub struct Part {
     /// The objects. What holds for the whole target, such as the namespace, is in the
     /// part of no component alone.
     pub engine: EngineDesired,
+    /// The components that an instance uses instead of creating them, in the part of no
+    /// component.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub shared: BTreeMap<Name, SharedComponent>,
     /// The sources of the fields of each object.
     sources: Vec<(ObjectId, Sources)>,
 }
@@ -35,6 +39,7 @@ impl Part {
         Self {
             component: None,
             engine: self.engine.empty(),
+            shared: BTreeMap::new(),
             sources: Vec::new(),
         }
     }
@@ -63,6 +68,10 @@ impl Lowered {
             engine: engines
                 .remove(&component.cloned())
                 .unwrap_or_else(|| self.desired.engine.empty()),
+            shared: match component {
+                None => self.desired.shared.clone(),
+                Some(_) => BTreeMap::new(),
+            },
             sources: sources.remove(&component.cloned()).unwrap_or_default(),
         };
         let components = names.iter().map(|name| {
@@ -81,6 +90,7 @@ impl Lowered {
     ) -> Self {
         let Part {
             mut engine,
+            shared,
             sources,
             ..
         } = shared;
@@ -100,6 +110,7 @@ impl Lowered {
             target,
             instance,
             components,
+            shared,
             engine,
         };
         Self { desired, sources }

@@ -10,11 +10,11 @@ use kcc_plan::{ApplyReport, Failure, PlanFile, Scope};
 use super::{
     CommandResult, addresses,
     changes::{ChangeArgs, confirm_shown, is_shown_first},
-    json, only,
+    json, note_sharing, only,
     plan::Prune,
 };
 use crate::{
-    args::{self, LockArgs, ScopeArgs, duration},
+    args::{self, LockArgs, ScopeArgs, ShareArgs, duration},
     confirm::confirm,
     context::Context,
     exit::Exit,
@@ -40,6 +40,9 @@ pub struct Apply {
     /// Use an isolated instance of the target, under a name of your choice or `auto`
     #[arg(long, value_name = "NAME", value_parser = args::instance)]
     pub instance: Option<String>,
+    /// The components that the instance shares.
+    #[command(flatten)]
+    pub share: ShareArgs,
     /// Apply only COMPONENT and what it needs
     #[arg(long, value_name = "COMPONENT", add = crate::completion::components())]
     pub only: Vec<Name>,
@@ -76,7 +79,14 @@ impl Apply {
         let planned = planned.flatten();
         let scope = self.scope(planned.as_ref())?;
         let directory = path.filter(|_| planned.is_none());
-        let compiled = pipeline::compile_scope(context, directory, &scope)?;
+        let share = match &planned {
+            Some(plan) => ShareArgs {
+                share: plan.shared.iter().cloned().collect(),
+            },
+            None => self.share.clone(),
+        };
+        let compiled = pipeline::compile_sharing(context, directory, &scope, &share)?;
+        note_sharing(context, &compiled);
         let mut options = runtime::options(context, &compiled);
         if let Some(plan) = planned {
             plan.check_desired(compiled.desired())?;
@@ -141,6 +151,7 @@ impl Apply {
                 instance.is_some() && instance != *instance_of_plan,
             ),
             ("--only", !self.only.is_empty()),
+            ("--share", !self.share.share.is_empty()),
             ("--take", !self.changes.take.is_empty()),
             ("--prune", self.prune.is_some()),
             ("--recreate", !self.changes.recreate.is_empty()),

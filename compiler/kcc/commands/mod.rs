@@ -47,10 +47,10 @@ use std::collections::BTreeSet;
 
 use kcc_diag::{nearest, plain};
 use kcc_model::Name;
-use kcc_plan::{Address, Request};
+use kcc_plan::{Address, Request, Scope};
 use serde::Serialize;
 
-use crate::{compiled::Compiled, exit::Exit, failure::Failure};
+use crate::{compiled::Compiled, context::Context, exit::Exit, failure::Failure};
 
 /// The JSON output of a command with the version of its shape. Scripts read it:
 /// fields may be added, but renaming or removing one increments the version.
@@ -109,6 +109,18 @@ fn pretty_json(data: impl Serialize) -> String {
 /// The exit code of a command, or the reason why it did not complete.
 pub type CommandResult = Result<Exit, Failure>;
 
+/// Says which components of its target an instance uses.
+fn note_sharing(context: &Context, compiled: &Compiled) {
+    let desired = compiled.desired();
+    let names = desired.shared.keys().map(|name| format!("`{name}`"));
+    let names: Vec<_> = names.collect();
+    if !names.is_empty() {
+        let names = names.join(", ");
+        let text = format!("using {names} of `{}`", desired.target);
+        context.printer.note(&text);
+    }
+}
+
 /// Returns the work on some components and everything that they need; on all if none
 /// is named.
 fn only(compiled: &Compiled, names: Vec<Name>) -> Result<Request, Failure> {
@@ -134,6 +146,15 @@ fn known(compiled: &Compiled, names: Vec<Name>) -> Result<BTreeSet<Name>, Failur
     let known = &compiled.desired().components;
     let target = &compiled.desired().target;
     for name in &names {
+        if compiled.desired().shared.contains_key(name) {
+            let message = format!("the instance shares `{name}` with `{target}`");
+            let of_target = Scope::of(compiled.desired()).of_target();
+            let help = format!(
+                "name the target: `{}`",
+                of_target.command(&format!("… {name}"))
+            );
+            return Err(Failure::usage(message, help));
+        }
         if !known.contains_key(name) {
             let near = nearest(name, known.keys().map(String::as_str));
             let help = near.map_or_else(

@@ -7,9 +7,9 @@ use kcc_diag::Format;
 use kcc_model::Name;
 use kcc_plan::PlanFile;
 
-use super::{CommandResult, changes::ChangeArgs, json, only};
+use super::{CommandResult, changes::ChangeArgs, json, note_sharing, only};
 use crate::{
-    args::{ScopeArgs, System},
+    args::{ScopeArgs, ShareArgs, System},
     context::Context,
     exit::Exit,
     pipeline, plan_file, runtime,
@@ -24,6 +24,9 @@ pub struct Plan {
     /// The target.
     #[command(flatten)]
     pub scope: ScopeArgs,
+    /// The components that the instance shares.
+    #[command(flatten)]
+    pub share: ShareArgs,
     /// The system that declares it.
     #[command(flatten)]
     pub system: System,
@@ -65,7 +68,13 @@ impl From<Prune> for kcc_plan::Prune {
 impl Plan {
     /// Prints the plan to stdout.
     pub fn run(self, context: &Context) -> CommandResult {
-        let compiled = pipeline::compile_scope(context, self.system.dir.as_deref(), &self.scope)?;
+        let compiled = pipeline::compile_sharing(
+            context,
+            self.system.dir.as_deref(),
+            &self.scope,
+            &self.share,
+        )?;
+        note_sharing(context, &compiled);
         let mut options = runtime::options(context, &compiled);
         options.request = only(&compiled, self.only)?;
         options.prune = self.prune.into();

@@ -8,7 +8,7 @@ use kcc_plan::Scope;
 
 use super::CommandResult;
 use crate::{
-    args::{ScopeArgs, System},
+    args::{ScopeArgs, ShareArgs, System},
     context::Context,
     exit::Exit,
     failure::Failure,
@@ -27,6 +27,9 @@ pub struct Rbac {
     /// The target.
     #[command(flatten)]
     pub scope: ScopeArgs,
+    /// The components that the instance shares.
+    #[command(flatten)]
+    pub share: ShareArgs,
     /// The system that declares it.
     #[command(flatten)]
     pub system: System,
@@ -38,7 +41,8 @@ pub struct Rbac {
 impl Rbac {
     /// Prints the roles to stdout.
     pub fn run(self, context: &Context) -> CommandResult {
-        let compiled = pipeline::compile_scope(context, self.system.dir.as_deref(), &self.scope)?;
+        let dir = self.system.dir.as_deref();
+        let compiled = pipeline::compile_offline(context, dir, &self.scope, &self.share)?;
         let desired = compiled.desired();
         if !matches!(desired.engine, EngineDesired::Kubernetes(_)) {
             return Err(Failure::usage(

@@ -8,7 +8,7 @@ use kcc_plan::{Options, Recovery};
 
 use super::{CommandResult, json};
 use crate::{
-    args::{LockArgs, ScopeArgs, System},
+    args::{LockArgs, ScopeArgs, ShareArgs, System},
     compiled::Compiled,
     confirm::confirm,
     context::Context,
@@ -25,6 +25,9 @@ pub struct Recover {
     /// The target.
     #[command(flatten)]
     pub scope: ScopeArgs,
+    /// The components that the instance shares.
+    #[command(flatten)]
+    pub share: ShareArgs,
     /// The system that declares it.
     #[command(flatten)]
     pub system: System,
@@ -41,7 +44,12 @@ impl Recover {
     /// back those that kcc provably created.
     pub fn run(self, context: &Context) -> CommandResult {
         let target = &self.scope.target;
-        let compiled = pipeline::compile_scope(context, self.system.dir.as_deref(), &self.scope)?;
+        let compiled = pipeline::compile_sharing(
+            context,
+            self.system.dir.as_deref(),
+            &self.scope,
+            &self.share,
+        )?;
         let mut options = runtime::options(context, &compiled);
         options.lock_timeout = self.lock.timeout();
         let found = runtime::find_recoverable(&compiled, &options)?;

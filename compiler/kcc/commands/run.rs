@@ -4,11 +4,11 @@ use std::{collections::BTreeMap, io, sync::Arc};
 
 use clap::Args;
 use kcc_model::{Millis, Name, published_variables};
-use kcc_plan::{ApplyReport, State};
+use kcc_plan::{ApplyReport, State, StatusReport};
 
-use super::{CommandResult, apply, only};
+use super::{CommandResult, apply, note_sharing, only};
 use crate::{
-    args::{LockArgs, ScopeArgs, duration},
+    args::{LockArgs, ScopeArgs, ShareArgs, duration},
     compiled::Compiled,
     confirm::confirm,
     context::Context,
@@ -30,6 +30,9 @@ pub struct Run {
     /// The target.
     #[command(flatten)]
     pub scope: ScopeArgs,
+    /// The components that the instance shares.
+    #[command(flatten)]
+    pub share: ShareArgs,
     /// Apply only COMPONENT and what it needs
     #[arg(long, value_name = "COMPONENT", add = crate::completion::components())]
     pub only: Vec<Name>,
@@ -53,7 +56,8 @@ pub struct Run {
 impl Run {
     /// Brings the target up, runs the program, and takes the target down.
     pub fn run(self, context: &Context) -> CommandResult {
-        let compiled = pipeline::compile_scope(context, None, &self.scope)?;
+        let compiled = pipeline::compile_sharing(context, None, &self.scope, &self.share)?;
+        note_sharing(context, &compiled);
         let mut options = runtime::options(context, &compiled);
         options.request = only(&compiled, self.only)?;
         options.revisions = Some(Arc::new(compiled.record()));
@@ -66,15 +70,15 @@ impl Run {
             return Ok(Exit::Incomplete);
         }
         let status = runtime::status(&compiled, &options)?;
-        let was_up = status
-            .components
-            .values()
-            .any(|component| !matches!(component.state, State::Absent | State::External));
+        let own = status.components.values();
+        let was_up = own
+            .map(|component| component.state)
+            .any(|state| !matches!(state, State::Absent | State::External | State::Shared));
         let reporter = progress::reporter(context);
         let applied = runtime::apply(&compiled, &options, reporter.as_ref())?;
         apply::summarise(context, &applied, "applied", "to");
         let ended = if applied.is_complete() {
-            let variables = variables(&compiled, &applied);
+            let variables = variables(&compiled, &applied, &status);
             if variables.is_empty() {
                 let hint = "`expose` one in a fragment";
                 let text = format!("no component has a port that is reachable from here; {hint}");
@@ -119,10 +123,18 @@ fn exit_of(context: &Context, program: &str, ended: io::Result<u8>) -> Exit {
 }
 
 /// Returns the addresses of the components as variables.
-fn variables(compiled: &Compiled, applied: &ApplyReport) -> BTreeMap<String, String> {
-    let components = applied.components.iter();
-    let variables = components.flat_map(|(name, report)| {
-        let addresses = report.addresses.iter().rev();
+fn variables(
+    compiled: &Compiled,
+    applied: &ApplyReport,
+    before: &StatusReport,
+) -> BTreeMap<String, String> {
+    let own = applied.components.iter();
+    let own = own.map(|(name, report)| (name, &report.addresses));
+    let shared = before.components.iter();
+    let shared = shared.filter(|(_, status)| status.state == State::Shared);
+    let shared = shared.map(|(name, status)| (name, &status.addresses));
+    let variables = own.chain(shared).flat_map(|(name, addresses)| {
+        let addresses = addresses.iter().rev();
         let published = addresses.filter_map(|address| {
             let (host, port) = address.host_and_port()?;
             Some((address.port?, (host.to_owned(), port)))

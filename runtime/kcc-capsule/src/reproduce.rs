@@ -156,7 +156,8 @@ pub fn reproduce(capsule: &Capsule, choices: &Choices) -> Result<Reproduction, R
     let teams = content.shared.teams.clone();
     let model = CheckedModel::of_revision(scope.system.clone(), teams, target.clone());
     let tree = empty_tree();
-    let lowered = kcc_lower::lower(&tree, &model, &scope.target, scope.instance.as_deref());
+    let instance = scope.instance.as_deref();
+    let lowered = kcc_lower::lower(&tree, &model, &scope.target, instance, &BTreeSet::new());
     let mut lowered = lowered.map_err(|errors| not_lowered(&errors))?.value;
     let EngineDesired::Docker(docker) = &mut lowered.desired.engine else {
         return Err(Refused::new("the copy is not for Docker", "report it"));

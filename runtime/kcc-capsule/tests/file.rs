@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "it is a test")]
 
-use std::{fs, path::Path, sync::Arc};
+use std::{collections::BTreeSet, fs, path::Path, sync::Arc};
 
 use jiff::Timestamp;
 use kcc_capsule::{Capsule, Capture, Observed, Symptom, read, write};
@@ -62,6 +62,7 @@ async fn capture(folder: &Path, path: &Path, change: impl FnOnce(&mut Capture)) 
         since: 0,
         revision: None,
         operations: Vec::new(),
+        shared: BTreeSet::new(),
     };
     let change_of = Change::of(&scope(), &options, false);
     let number = RevisionId::Number(1);

@@ -66,6 +66,7 @@ mod tests {
             host_ports: BTreeSet::new(),
             running: true,
             volumes: BTreeMap::from([("/data".to_owned(), format!("{project}_data"))]),
+            networks: BTreeSet::new(),
         }
     }
 

@@ -69,6 +69,8 @@ mod recovery;
 mod references;
 mod secret_volume;
 mod session;
+mod shared;
+mod sharing;
 #[cfg(test)]
 mod simulation;
 mod status;

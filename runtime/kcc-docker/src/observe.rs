@@ -363,7 +363,11 @@ pub(crate) async fn guests(client: &Client, observed: &Observed) -> Result<Vec<G
             continue;
         }
         let users = client.users(&network.id).await?.into_iter();
-        let others = users.filter(|(user, _)| !observed.containers.contains_key(user));
+        // Instances are there because they share the component.
+        let expected = |user: &String| {
+            observed.containers.contains_key(user) || observed.sharers.contains_key(user)
+        };
+        let others = users.filter(|(user, _)| !expected(user));
         guests.extend(others.map(|(user, id)| Guest {
             network: name.clone(),
             name: user,

@@ -7,10 +7,12 @@ use std::{
 };
 
 pub(crate) use kcc_lower::docker::label;
-use kcc_plan::{FieldChange, LabelledObject, MissingSecret, Readiness, Reporter, Unapplied};
+use kcc_plan::{
+    FieldChange, LabelledObject, MissingSecret, Readiness, Reporter, Sharer, Unapplied,
+};
 use serde_json::Value;
 
-use crate::compose::Project;
+use crate::{compose::Project, shared::Sharing};
 
 /// The suffix of a container that is about to replace another.
 pub(crate) const SUCCESSOR: &str = ".new";
@@ -65,6 +67,10 @@ pub(crate) struct Observed {
     pub(crate) compose: Option<Project>,
     /// The volumes whose copy is incomplete, with the volumes that they are copied from.
     pub(crate) copiers: BTreeMap<String, String>,
+    /// The components that the instance shares, as its target runs them.
+    pub(crate) sharing: Sharing,
+    /// The containers of instances that use components of this target.
+    pub(crate) sharers: BTreeMap<String, BTreeSet<Sharer>>,
 }
 
 impl Observed {

@@ -77,11 +77,12 @@ impl RecordStore for RecordWriter<'_> {
         created: &BTreeSet<(&str, &str)>,
     ) -> Result<(), Error> {
         let objects = owned_objects(observed, created);
+        let shared = self.desired.shared_secrets();
         let secrets = self.docker.secrets.iter().filter(|(name, provider)| {
             let generated = self.generated.values.contains_key(*name)
                 || self.generated.recorded.contains(*name)
                 || self.lost_secrets.contains(*name);
-            **provider == (SecretProvider::Generate {}) && generated
+            **provider == (SecretProvider::Generate {}) && generated && !shared.contains(name)
         });
         let inventory = Inventory {
             scope: self.scope.clone(),
@@ -91,6 +92,7 @@ impl RecordStore for RecordWriter<'_> {
             after: self.desired.order(),
             unapplied: self.unapplied.clone(),
             secrets: secrets.map(|(name, _)| name.clone()).collect(),
+            shared: self.desired.shared.keys().cloned().collect(),
         };
         self.record.images(observed.images());
         let empty = inventory.objects.is_empty() && inventory.unapplied.is_empty();

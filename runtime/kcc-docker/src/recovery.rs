@@ -156,6 +156,7 @@ mod tests {
             host_ports: BTreeSet::new(),
             running: false,
             volumes: BTreeMap::new(),
+            networks: BTreeSet::new(),
         }
     }
 

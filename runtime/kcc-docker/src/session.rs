@@ -45,6 +45,7 @@ use crate::{
     recovery,
     references::referenced_secrets,
     secret_volume::SecretVolume,
+    sharing,
     status::{addresses, by_component},
     store::DockerStore,
 };
@@ -91,9 +92,11 @@ pub async fn drift(
         async || session.read_records().await,
         async || session.record.check_unlocked().await,
         async |records| {
-            let seen = session
+            let mut seen = session
                 .look_at_readiness(desired, records, &available)
                 .await?;
+            let (client, scope) = (&session.client, &session.scope);
+            seen.observed.sharers = sharing::sharers(client, scope, &seen.observed).await?;
             let guests = observe::guests(&session.client, &seen.observed).await?;
             Ok((records.clone(), seen.observed, guests))
         },
@@ -202,8 +205,9 @@ fn unscheduled(scope: &Scope, docker: &DockerDesired) -> Option<String> {
 pub async fn status(desired: &Desired, options: &Options) -> Result<StatusReport, Error> {
     let session = Session::open(desired, options).await?;
     let records = session.read_records().await?;
-    let observed =
+    let mut observed =
         observe::objects(&session.client, &session.scope, session.docker, &records).await?;
+    observed.sharing = sharing::observe(&session.client, &session.endpoint, desired).await?;
     let generated = session.generated_secrets(&records).await?;
     let known = Secrets::readable(&session.docker.secrets, &generated, options);
     let check = session.readiness_check(known.as_ref());
@@ -327,7 +331,7 @@ pub async fn down(
     let records = session.read_records().await?;
     if session.is_closed(&records) && records.unapplied().is_empty() {
         let (plan, observed) = session.tear_down(&records).await?;
-        let no_secrets = !options.volumes || session.generated_secrets(&records).await?.is_empty();
+        let no_secrets = !options.volumes || session.own_secrets(&records).await?.is_empty();
         if plan.is_empty() && no_secrets && record.is_at_rest(records.epoch).await? {
             let driver = session.driver(Secrets::default());
             let report = kcc_plan::execute(&plan, &driver, reporter, cancel).await;
@@ -339,7 +343,7 @@ pub async fn down(
         let records = session.take_over().await?;
         session.wait_for_interrupted_apply(&records).await?;
         let (plan, observed) = session.tear_down(&records).await?;
-        let generated = session.generated_secrets(&records).await?;
+        let generated = session.own_secrets(&records).await?;
         let mut writer = session.record_writer(&records, &generated);
         writer.removes = true;
         let driver = session.driver(Secrets::default());
@@ -521,8 +525,29 @@ impl<'a> Session<'a> {
         Ok(self.record.read().await?.into())
     }
 
-    /// Reads the generated secrets.
+    /// Reads the generated secrets: its own, and those of shared components from the target.
     async fn generated_secrets(&self, records: &Records) -> Result<GeneratedSecrets, Error> {
+        let mut generated = self.own_secrets(records).await?;
+        let shared = self.desired.shared_secrets();
+        if shared.is_empty() {
+            return Ok(generated);
+        }
+        let store = DockerStore::new(Arc::clone(&self.client), &self.scope.of_target());
+        let volume = SecretVolume::new(Arc::clone(&self.client), &store);
+        let mut values = volume.read().await?;
+        for name in shared {
+            // Without it the secret is lost: another value would not open the target's data.
+            generated.values.remove(name);
+            generated.recorded.insert(name.clone());
+            let value = values.remove(name);
+            let value = value.map(|value| (name.clone(), value));
+            generated.values.extend(value);
+        }
+        Ok(generated)
+    }
+
+    /// Reads the secrets that the scope itself generated.
+    async fn own_secrets(&self, records: &Records) -> Result<GeneratedSecrets, Error> {
         let mut generated = GeneratedSecrets::default();
         let mut providers = self.docker.secrets.values();
         if !providers.any(|provider| *provider == SecretProvider::Generate {}) {
@@ -566,7 +591,7 @@ impl<'a> Session<'a> {
         let (mut secrets, mut missing) = available.clone();
         let (names, providers) = (self.used_secrets(), &self.docker.secrets);
         missing.extend(secrets.add_generated(names, providers, &generated));
-        let observed = observe::observe(
+        let mut observed = observe::observe(
             &self.client,
             &self.endpoint,
             &self.scope,
@@ -576,6 +601,7 @@ impl<'a> Session<'a> {
             &secrets,
         )
         .await?;
+        observed.sharing = sharing::observe(&self.client, &self.endpoint, self.desired).await?;
         Ok(Seen {
             observed,
             secrets,
@@ -681,7 +707,9 @@ impl<'a> Session<'a> {
 
     /// Plans to take everything down, and returns the observed state.
     async fn tear_down(&self, records: &Records) -> Result<(Plan<Payload>, Observed), Error> {
-        let observed = observe::objects(&self.client, &self.scope, self.docker, records).await?;
+        let mut observed =
+            observe::objects(&self.client, &self.scope, self.docker, records).await?;
+        observed.sharers = sharing::sharers(&self.client, &self.scope, &observed).await?;
         let last = records.inventory.as_ref().map(|inventory| &inventory.after);
         let order = start_order(self.desired, last.unwrap_or(&BTreeMap::new()));
         let plan = tear_down(self.desired, &observed, &order, self.options)?;
@@ -803,6 +831,7 @@ mod tests {
             target: "dev".to_owned(),
             instance: None,
             components: BTreeMap::new(),
+            shared: BTreeMap::new(),
             engine: EngineDesired::Docker(DockerDesired {
                 networks: BTreeMap::new(),
                 volumes: BTreeMap::new(),

@@ -25,7 +25,7 @@ pub(crate) async fn status(
     scope: Scope,
     unfinished: bool,
 ) -> Result<StatusReport, Error> {
-    let mut components = BTreeMap::new();
+    let mut components = observed.sharing.statuses(desired);
     let by_component = by_component(docker);
     let none = Vec::new();
     for (name, component) in &desired.components {

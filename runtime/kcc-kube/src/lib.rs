@@ -61,6 +61,7 @@ mod rollout;
 mod scale;
 mod secrets;
 mod session;
+mod sharing;
 #[cfg(test)]
 mod simulation;
 mod status;

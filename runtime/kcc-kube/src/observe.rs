@@ -4,7 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use kcc_lower::kubernetes::{KubernetesDesired, Object, kind};
+use kcc_lower::{
+    Desired,
+    kubernetes::{KubernetesDesired, Object, kind},
+};
 use kcc_plan::{Error, Options, Scope, Tool};
 use serde_json::Value;
 
@@ -285,8 +288,9 @@ async fn labelled_objects(
     Ok(found.into_iter().flatten().collect())
 }
 
-/// Returns the objects to look for by name: those with desired names, and cluster-scoped
-/// ones that the record lists or that an interrupted apply may have created.
+/// Returns the objects to look for by name: those with desired names, those outside the
+/// namespace that the record lists, and cluster-scoped ones that an interrupted apply may
+/// have created.
 pub(crate) fn wanted(kube: &KubernetesDesired, records: &Records) -> BTreeSet<Reference> {
     let mut wanted: BTreeSet<Reference> = kube.objects.iter().map(Reference::of).collect();
     wanted.extend(
@@ -297,7 +301,7 @@ pub(crate) fn wanted(kube: &KubernetesDesired, records: &Records) -> BTreeSet<Re
     let known = records.inventory.objects.iter();
     wanted.extend(
         known
-            .filter(|entry| entry.namespace.is_none())
+            .filter(|entry| entry.namespace.as_ref() != Some(&kube.namespace))
             .map(Entry::reference),
     );
     let kinds = kind::RENDERED.into_iter();
@@ -357,10 +361,11 @@ async fn find_existing(
     let mut all = BTreeSet::new();
     for reference in wanted {
         let kind = (reference.api_version.clone(), reference.kind.clone());
-        // A user who may read a cluster-scoped object may not be able to list them.
-        match reference.namespace {
-            Some(_) => _ = kinds.entry(kind).or_default().insert(reference),
-            None => _ = all.insert(reference),
+        // A user who may read an object elsewhere may not be able to list them.
+        if reference.namespace.as_ref() == Some(&kube.namespace) {
+            kinds.entry(kind).or_default().insert(reference);
+        } else {
+            all.insert(reference);
         }
     }
     for ((api_version, kind), mut wanted) in kinds {
@@ -450,14 +455,14 @@ pub(crate) fn namespace_ownership(scope: &Scope, records: &Records, live: &Value
     }
 }
 
-fn belongs(scope: &Scope, live: &Value) -> bool {
+pub(crate) fn belongs(scope: &Scope, live: &Value) -> bool {
     label_of(live, label::MANAGED_BY) == Some(MANAGER)
         && label_of(live, label::SYSTEM) == Some(&scope.system)
         && label_of(live, label::TARGET) == Some(&scope.target)
         && label_of(live, label::INSTANCE) == scope.instance.as_deref()
 }
 
-fn name_of(live: &Value) -> String {
+pub(crate) fn name_of(live: &Value) -> String {
     let name = live.pointer("/metadata/name").and_then(Value::as_str);
     name.unwrap_or_default().to_owned()
 }
@@ -467,11 +472,12 @@ pub(crate) fn inventory(
     observed: &Observed,
     records: &Records,
     created: &BTreeSet<(&str, &str)>,
-    after: BTreeMap<String, BTreeSet<String>>,
+    desired: &Desired,
 ) -> Inventory {
     let mut inventory = Inventory {
         objects: Vec::new(),
-        after,
+        after: desired.order(),
+        shared: desired.shared.keys().cloned().collect(),
         templates: records.inventory.templates.clone(),
         unapplied: records.inventory.unapplied.clone(),
     };

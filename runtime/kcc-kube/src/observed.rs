@@ -11,7 +11,8 @@ pub(crate) use kcc_lower::kubernetes::{
     kind::{CLAIM, DEFINITION, NAMESPACE, SECRET},
     label::{self, MANAGER},
 };
-use kcc_plan::{Finding, LabelledObject, Unapplied};
+use kcc_model::Name;
+use kcc_plan::{Finding, LabelledObject, Sharer, Unapplied};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -103,6 +104,13 @@ pub(crate) struct Observed {
     pub(crate) namespace_blockers: Vec<String>,
     /// The remains of a tool whose objects are taken over.
     pub(crate) remains: Vec<Finding>,
+    /// The number of ready and of desired replicas of each component that the instance
+    /// shares, if its target has it.
+    pub(crate) sharing: BTreeMap<Name, (u32, u32)>,
+    /// The secrets of shared components whose values the target has.
+    pub(crate) shared_secrets: BTreeSet<Name>,
+    /// The instances that use components of this target.
+    pub(crate) sharers: BTreeSet<Sharer>,
 }
 
 /// The owner of an object.

@@ -7,7 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_diag::Code;
-use kcc_lower::kubernetes::{KubernetesDesired, Object, kind, referenced_secrets};
+use kcc_lower::{
+    Desired,
+    kubernetes::{KubernetesDesired, Object, kind, referenced_secrets},
+};
 use kcc_plan::{Error, Scope};
 use serde_json::{Value, json};
 
@@ -15,7 +18,7 @@ use crate::{
     client::{Access, Client, resource_name},
     observe::default_kinds,
     observed::{CLAIM, DEFINITION, NAMESPACE, SECRET},
-    store,
+    sharing, store,
 };
 
 const RBAC: &str = "rbac.authorization.k8s.io";
@@ -137,10 +140,20 @@ fn resource_of(object: &Object, kube: &KubernetesDesired) -> String {
     )
 }
 
-/// Returns the permissions in the namespace and in the cluster; with `volumes` also
-/// those to remove data.
-fn rules(kube: &KubernetesDesired, volumes: bool) -> (Rules, Rules) {
+/// The permissions that a target needs.
+struct Permissions<'a> {
+    /// Those in its namespace.
+    own: Rules,
+    /// Those in the namespaces of targets that an instance shares components with.
+    shared: BTreeMap<&'a str, Rules>,
+    /// Those in the whole cluster.
+    cluster: Rules,
+}
+
+/// Returns the permissions that a target needs; with `volumes` also those to remove data.
+fn rules<'a>(desired: &'a Desired, kube: &'a KubernetesDesired, volumes: bool) -> Permissions<'a> {
     let (mut own, mut cluster) = (Rules::default(), Rules::default());
+    let mut shared: BTreeMap<&str, Rules> = BTreeMap::new();
     for (api_version, kind) in default_kinds() {
         own.allow(api_version, &resource_name(api_version, kind), &["list"]);
     }
@@ -155,12 +168,33 @@ fn rules(kube: &KubernetesDesired, volumes: bool) -> (Rules, Rules) {
             // It exists before a role in it, and kcc uses it as it is.
             continue;
         }
-        if object.namespace.is_some() {
-            own.keep(object, kube, volumes);
-            let resource = resource_of(object, kube);
-            own.allow(&object.api_version, &resource, &["list"]);
-        } else {
-            cluster.keep(object, kube, volumes);
+        match &object.namespace {
+            Some(namespace) if *namespace == kube.namespace => {
+                own.keep(object, kube, volumes);
+                let resource = resource_of(object, kube);
+                own.allow(&object.api_version, &resource, &["list"]);
+            }
+            Some(namespace) => {
+                let rules = shared.entry(namespace).or_default();
+                rules.keep(object, kube, volumes);
+            }
+            None => cluster.keep(object, kube, volumes),
+        }
+    }
+    for (name, component) in &desired.shared {
+        if let Some(namespace) = &component.namespace {
+            let rules = shared.entry(namespace).or_default();
+            for kind in sharing::WORKLOADS {
+                let resource = resource_name("apps/v1", kind);
+                rules.allow_named("apps/v1", &resource, [name], &["get"]);
+            }
+        }
+    }
+    for secret in &kube.secrets {
+        if let Some(namespace) = &secret.shared_from {
+            let rules = shared.entry(namespace).or_default();
+            let resource = resource_name("v1", SECRET);
+            rules.allow_named("v1", &resource, [&secret.name], &["get"]);
         }
     }
     let templates = |object: &Object| {
@@ -183,25 +217,42 @@ fn rules(kube: &KubernetesDesired, volumes: bool) -> (Rules, Rules) {
         own.allow("v1", &secrets, &["create"]);
         own.allow_named("v1", &secrets, created, &["delete", "get", "patch"]);
     }
-    (own, cluster)
+    Permissions {
+        own,
+        shared,
+        cluster,
+    }
 }
 
-/// Returns the least roles for a target as manifests: its namespace, a Role, and a
-/// `ClusterRole` if the system has objects outside the namespace.
-pub(crate) fn roles(scope: &Scope, kube: &KubernetesDesired, volumes: bool) -> Vec<Value> {
-    let (own, cluster) = rules(kube, volumes);
-    let name = store::name_of(scope);
+/// Returns the least roles for a target as manifests: its namespace, a Role, a Role in the
+/// namespace of a target that an instance shares components with, and a `ClusterRole` if
+/// the system has objects of the whole cluster.
+pub(crate) fn roles(desired: &Desired, kube: &KubernetesDesired, volumes: bool) -> Vec<Value> {
+    let Permissions {
+        own,
+        shared,
+        cluster,
+    } = rules(desired, kube, volumes);
+    let name = store::name_of(&Scope::of(desired));
     let namespace = &kube.namespace;
     let api_version = format!("{RBAC}/v1");
-    let mut manifests = vec![
-        json!({"apiVersion": "v1", "kind": NAMESPACE, "metadata": {"name": namespace}}),
+    let role = |namespace: &str, rules: &Rules| {
         json!({
             "apiVersion": api_version,
             "kind": "Role",
             "metadata": {"name": name, "namespace": namespace},
-            "rules": own.to_json(),
-        }),
+            "rules": rules.to_json(),
+        })
+    };
+    let mut manifests = vec![
+        json!({"apiVersion": "v1", "kind": NAMESPACE, "metadata": {"name": namespace}}),
+        role(namespace, &own),
     ];
+    manifests.extend(
+        shared
+            .iter()
+            .map(|(namespace, rules)| role(namespace, rules)),
+    );
     let rules = cluster.to_json();
     if !rules.is_empty() {
         // Other namespaces may have a system of the same name.
@@ -219,7 +270,7 @@ pub(crate) fn roles(scope: &Scope, kube: &KubernetesDesired, volumes: bool) -> V
 /// Fails if the user lacks a permission, and names all that are missing.
 pub(crate) async fn check(
     client: &Client,
-    scope: &Scope,
+    desired: &Desired,
     kube: &KubernetesDesired,
 ) -> Result<(), Error> {
     let everything = Access {
@@ -232,14 +283,17 @@ pub(crate) async fn check(
     if client.may(&everything).await {
         return Ok(());
     }
-    let (own, cluster) = rules(kube, false);
-    let mut accesses = own.accesses(Some(&kube.namespace));
-    accesses.extend(cluster.accesses(None));
+    let needed = rules(desired, kube, false);
+    let mut accesses = needed.own.accesses(Some(&kube.namespace));
+    for (namespace, rules) in &needed.shared {
+        accesses.extend(rules.accesses(Some(namespace)));
+    }
+    accesses.extend(needed.cluster.accesses(None));
     let missing = client.denied(accesses).await;
     let mut by_resource: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
     for access in &missing {
         by_resource
-            .entry(access.object())
+            .entry(in_namespace(access, &kube.namespace))
             .or_default()
             .insert(access.verb);
     }
@@ -256,8 +310,18 @@ pub(crate) async fn check(
         kube.namespace,
         lines.join("; ")
     );
-    let command = scope.command("rbac");
+    let command = Scope::of(desired).command("rbac");
     Err(Error::new(Code::ApplyForbidden, message).help(format!(
         "ask an administrator to run `{command} | kubectl apply -f -`, and to bind you to the role"
     )))
+}
+
+/// Names what an access is to, with the namespace unless it is the target's own.
+fn in_namespace(access: &Access, own: &str) -> String {
+    match &access.namespace {
+        Some(namespace) if namespace != own => {
+            format!("{} in namespace `{namespace}`", access.object())
+        }
+        _ => access.object(),
+    }
 }

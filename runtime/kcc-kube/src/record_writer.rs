@@ -92,7 +92,7 @@ impl RecordStore for RecordWriter<'_> {
             // The records were removed with the namespace.
             return Ok(());
         }
-        let inventory = observe::inventory(observed, &self.records, created, self.desired.order());
+        let inventory = observe::inventory(observed, &self.records, created, self.desired);
         let left = (!inventory.is_empty()).then_some(&inventory);
         Box::pin(self.record.end(left)).await?;
         self.records = Records {

@@ -40,6 +40,9 @@ pub(crate) struct Inventory {
     /// The reasons why the last apply failed.
     #[serde(default, skip_serializing_if = "Unapplied::is_empty")]
     pub(crate) unapplied: Unapplied,
+    /// The components of the target that an instance uses instead of creating them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) shared: BTreeSet<String>,
 }
 
 impl Inventory {
@@ -146,6 +149,7 @@ impl Records {
                 scope: scope.clone(),
                 since: kcc_plan::now(),
                 revision: None,
+                shared: BTreeSet::new(),
                 operations: operations(created),
             }),
         }

@@ -125,6 +125,7 @@ mod tests {
             name: "token".to_owned(),
             key: "value".to_owned(),
             provider: SecretProvider::Env("TOKEN".to_owned()),
+            shared_from: None,
             component: None,
             team: "storefront".to_owned(),
             labels: std::collections::BTreeMap::new(),

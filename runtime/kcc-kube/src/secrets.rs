@@ -44,7 +44,7 @@ pub(crate) fn update(uid: &str, secret: &CreatedSecret, value: &str) -> Value {
 
 /// Returns true if the value comes from outside kcc, so that it may change.
 pub(crate) fn is_external(secret: &CreatedSecret) -> bool {
-    secret.provider != SecretProvider::Generate {}
+    secret.provider != SecretProvider::Generate {} || secret.shared_from.is_some()
 }
 
 /// Redacts all values in a text, and returns it as one line of limited length.

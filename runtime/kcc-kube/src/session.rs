@@ -45,7 +45,7 @@ use crate::{
     record_writer::{RecordWriter, Work},
     records::Records,
     recovery::{self, Recoverable},
-    secrets,
+    secrets, sharing,
     status::{Reached, addresses, not_ready},
     store::KubeStore,
 };
@@ -224,8 +224,9 @@ pub async fn apply(
 pub async fn status(desired: &Desired, options: &Options) -> Result<StatusReport, Error> {
     let session = Session::open(desired, options).await?;
     let records = session.read_records().await?;
-    let observed =
+    let mut observed =
         observe::objects(&session.client, &session.scope, session.kube, &records).await?;
+    observed.sharing = sharing::observe(&session.client, desired).await?;
     let live = session.driver().explained(None).await?;
     Ok(crate::status::status(
         desired,
@@ -352,11 +353,7 @@ pub async fn port_forward(
 /// `Options::volumes` for `down --volumes` as well.
 pub fn roles(desired: &Desired, options: &Options) -> Result<Vec<Value>, Error> {
     let kube = kube_of(desired)?;
-    Ok(permissions::roles(
-        &Scope::of(desired),
-        kube,
-        options.volumes,
-    ))
+    Ok(permissions::roles(desired, kube, options.volumes))
 }
 
 /// Removes the scope's objects; claims, the generated secrets that unlock them, and
@@ -431,7 +428,7 @@ pub async fn recover(desired: &Desired, options: &Options) -> Result<Recovery, E
             &found.observed,
             &found.records,
             &BTreeSet::new(),
-            session.desired.order(),
+            session.desired,
         );
         record.end(Some(&inventory)).await?;
         Ok(found.recovery)
@@ -540,19 +537,38 @@ impl<'a> Session<'a> {
     /// Fetches the values of secrets from outside the cluster.
     async fn fetch_secrets(mut self) -> Result<Self, Error> {
         let external = self.external_secrets();
+        let external = external.filter(|secret| secret.shared_from.is_none());
         let providers = external.map(|secret| (secret.name.as_str(), &secret.provider));
-        self.values = Secrets::fetch(providers, self.options).await?;
+        let values = Secrets::fetch(providers, self.options).await?;
+        self.values = values.and(self.shared_values().await?);
         Ok(self)
+    }
+
+    /// Reads the values of the secrets that shared components use, which the target has.
+    async fn shared_values(&self) -> Result<BTreeMap<String, String>, Error> {
+        let mut values = BTreeMap::new();
+        for secret in &self.kube.secrets {
+            let Some(namespace) = &secret.shared_from else {
+                continue;
+            };
+            let reference = Reference::core(SECRET, namespace, &secret.name);
+            let value = self.client.secret_value(&reference, &secret.key).await?;
+            let value = value.and_then(|value| String::from_utf8(value).ok());
+            values.extend(value.map(|value| (secret.name.clone(), value)));
+        }
+        Ok(values)
     }
 
     /// Fetches the values that can be had, and returns the reasons for the missing ones.
     async fn fetch_available_secrets(mut self) -> (Self, Vec<MissingSecret>) {
         let external = self.external_secrets();
+        let external = external.filter(|secret| secret.shared_from.is_none());
         let providers = external.map(|secret| (secret.name.clone(), secret.provider.clone()));
         let providers: BTreeMap<_, _> = providers.collect();
         let names = providers.keys().map(String::as_str);
         let (values, missing) = Secrets::fetch_available(names, &providers, self.options).await;
-        self.values = values;
+        // A difference cannot be seen without them, and the target says what it lacks.
+        self.values = values.and(self.shared_values().await.unwrap_or_default());
         (self, missing)
     }
 
@@ -611,6 +627,12 @@ impl<'a> Session<'a> {
             let (all, _) = self.client.namespace_objects(namespace).await?;
             observed.remains = former::remains(&observed, self.kube, &all, tool);
         }
+        observed.sharing = sharing::observe(&self.client, self.desired).await?;
+        let shared =
+            self.kube.secrets.iter().filter(|secret| {
+                secret.shared_from.is_some() && self.values.get(&secret.name).is_ok()
+            });
+        observed.shared_secrets = shared.map(|secret| secret.name.clone()).collect();
         for secret in self.external_secrets() {
             let reference = Reference::core(SECRET, &self.kube.namespace, &secret.name);
             if !observed.objects.contains_key(&reference.key()) {
@@ -636,7 +658,7 @@ impl<'a> Session<'a> {
 
     /// Fails if the user lacks a permission that an apply needs.
     async fn check_permissions(&self) -> Result<(), Error> {
-        permissions::check(&self.client, &self.scope, self.kube).await
+        permissions::check(&self.client, self.desired, self.kube).await
     }
 
     /// Reads something. If that fails because permissions are missing, names all of them
@@ -753,6 +775,7 @@ impl<'a> Session<'a> {
                 });
             }
         }
+        observed.sharers = sharing::sharers(&self.client, &self.scope, self.kube).await?;
         for object in observed.labelled() {
             object.report_doubt(reporter);
         }

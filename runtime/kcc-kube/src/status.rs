@@ -20,7 +20,7 @@ use crate::{
     observed::{Observed, Ownership, Reference},
     pods, reconcile,
     records::Records,
-    rollout,
+    rollout, sharing,
 };
 
 /// Determines the status of every component.
@@ -33,7 +33,7 @@ pub(crate) fn status(
     scope: Scope,
 ) -> StatusReport {
     let mut reached = addresses(observed);
-    let mut components = BTreeMap::new();
+    let mut components = sharing::statuses(desired, &observed.sharing);
     let workloads = workloads(kube);
     for (name, component) in &desired.components {
         let workload = workloads.get(name).and_then(|own| own.first().copied());

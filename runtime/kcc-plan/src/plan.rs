@@ -21,6 +21,8 @@ pub struct Plan<P = Fingerprint> {
     pub engine: Engine,
     /// The components that the plan is limited to; none if it is for all.
     pub only: Option<BTreeSet<Name>>,
+    /// The components of the target that an instance uses instead of creating them.
+    pub shared: BTreeSet<Name>,
     /// The steps; each follows its predecessors.
     pub steps: Vec<Step<P>>,
     /// The differences that no step changes.
@@ -110,6 +112,7 @@ impl<P> Plan<P> {
             scope: self.scope,
             engine: self.engine,
             only: self.only,
+            shared: self.shared,
             steps: self.steps.into_iter().map(bare).collect(),
             findings: self.findings,
             components: self.components,
@@ -121,11 +124,16 @@ impl<P> Plan<P> {
 impl<P> Serialize for Plan<P> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let operations: Vec<_> = self.operations().collect();
-        let mut out = serializer.serialize_struct("Plan", 4)?;
+        let mut out = serializer.serialize_struct("Plan", 5)?;
         out.serialize_field("target", &self.scope.target)?;
         match &self.only {
             Some(only) => out.serialize_field("only", only)?,
             None => out.skip_field("only")?,
+        }
+        if self.shared.is_empty() {
+            out.skip_field("shared")?;
+        } else {
+            out.serialize_field("shared", &self.shared)?;
         }
         out.serialize_field("operations", &operations)?;
         out.serialize_field("findings", &self.findings)?;

@@ -31,6 +31,9 @@ pub struct PlanFile {
     engine: Engine,
     /// The components that the plan is limited to; none if it is not.
     only: Option<BTreeSet<Name>>,
+    /// The components of the target that an instance uses instead of creating them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub shared: BTreeSet<Name>,
     /// The options that it was made with.
     #[serde(flatten)]
     choices: Choices,
@@ -91,6 +94,7 @@ impl PlanFile {
             scope: plan.scope.clone(),
             engine: plan.engine,
             only: plan.only.clone(),
+            shared: plan.shared.clone(),
             choices,
             desired: content_hash(desired),
             operations: operations.collect(),

@@ -29,6 +29,15 @@ impl Scope {
         }
     }
 
+    /// Returns the scope of the target itself.
+    #[must_use]
+    pub fn of_target(&self) -> Self {
+        Self {
+            instance: None,
+            ..self.clone()
+        }
+    }
+
     /// Returns the command line of a command on this scope, such as
     /// `kcc apply --target dev`.
     pub fn command(&self, name: &str) -> String {

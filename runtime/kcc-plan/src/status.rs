@@ -29,6 +29,8 @@ pub enum State {
     Failed,
     /// It runs outside the system.
     External,
+    /// An instance uses that of the target.
+    Shared,
 }
 
 impl State {
@@ -43,6 +45,7 @@ impl State {
             Self::Scheduled => "scheduled",
             Self::Failed => "failed",
             Self::External => "external",
+            Self::Shared => "shared",
         }
     }
 }
@@ -111,6 +114,20 @@ impl ComponentStatus {
     /// Creates the status of a component outside the system, which has no readiness.
     pub fn external() -> Self {
         Self::new(State::External, (0, 0))
+    }
+
+    /// Creates the status of a component that an instance shares with its target, which
+    /// runs so many replicas of it.
+    pub fn shared(scope: &Scope, team: &Name, (running, replicas): (u32, u32)) -> Self {
+        let mut status = Self::new(State::Shared, (running, replicas.max(1)));
+        status.team = Some(team.clone());
+        let target = &scope.target;
+        if running > 0 {
+            return status.because(format!("the instance uses that of `{target}`"));
+        }
+        let start = scope.of_target().command("apply");
+        let cause = Cause::new("shared-absent", format!("it does not run in `{target}`"));
+        status.caused_by(cause.help(format!("start it: `{start}`")))
     }
 
     /// Sets the reason why it is not ready.

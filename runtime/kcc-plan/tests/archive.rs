@@ -100,6 +100,7 @@ impl Target {
             scope: scope(),
             since: 0,
             revision: None,
+            shared: std::collections::BTreeSet::new(),
             operations: Vec::new(),
         };
         let report = ApplyReport {

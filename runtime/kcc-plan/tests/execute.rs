@@ -139,6 +139,7 @@ fn builder_with(
             .iter()
             .map(|(name, after)| ((*name).to_owned(), component("storefront", after, 400)))
             .collect(),
+        shared: BTreeMap::new(),
         engine: EngineDesired::Docker(DockerDesired {
             networks: BTreeMap::new(),
             volumes: BTreeMap::new(),

@@ -16,6 +16,7 @@ fn desired(deadline_ms: u64) -> Desired {
         target: "dev".to_owned(),
         instance: None,
         components: BTreeMap::from([("web".to_owned(), component("storefront", &[], deadline_ms))]),
+        shared: BTreeMap::new(),
         engine: EngineDesired::Docker(DockerDesired {
             networks: BTreeMap::new(),
             volumes: BTreeMap::new(),

@@ -149,6 +149,7 @@ fn intent() -> Intent {
         scope: scope(),
         since: 0,
         revision: None,
+        shared: BTreeSet::new(),
         operations: Vec::new(),
     }
 }

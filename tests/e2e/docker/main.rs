@@ -14,6 +14,7 @@ mod incidents;
 mod kills;
 mod lock;
 mod outages;
+mod sharing;
 mod shop;
 mod versions;
 
@@ -56,11 +57,14 @@ fn main() -> ExitCode {
     let fields = Case::new("fields_have_an_effect_in_containers", |testbed| {
         fields::fields_have_an_effect_in_containers(testbed);
     });
+    let sharing = Case::new("instances_share_a_database", |testbed| {
+        sharing::instances_share_a_database(testbed);
+    });
     trials::run(
         Testbed::find,
         Some(2),
         shop.chain(examples)
-            .chain([lock, moved, fields, drift])
+            .chain([lock, moved, fields, drift, sharing])
             .chain([canary, killed, full])
             .chain(kills)
             .chain(versions::case())

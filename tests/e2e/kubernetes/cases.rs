@@ -34,6 +34,7 @@ cases! {
     unmanaged_objects_are_not_touched,
     a_second_apply_waits,
     an_instance_runs_next_to_the_target,
+    an_instance_shares_a_backing_of_the_target,
     output_contains_no_secrets,
     an_unreachable_cluster_is_an_environment_error,
     only_declared_connections_are_possible,
@@ -291,6 +292,57 @@ fn an_instance_runs_next_to_the_target(shop: &Shop) {
     assert_eq!(shop.versions(), before);
     let gone = ["get", "namespace", &namespace, "--ignore-not-found"];
     assert_eq!(shop.testbed.kubectl(&gone), "");
+}
+
+fn an_instance_shares_a_backing_of_the_target(shop: &Shop) {
+    shop.generate_key();
+    let instance = ["--target", "prod", "--instance", "ben", "--yes"];
+    let apply = [&["apply", "--share", "orders"], &instance[..]].concat();
+    let refused = shop.run(&apply);
+    assert_eq!(refused.code, Some(3), "{refused:#?}");
+    refused.assert_stderr_contains("kcc::plan::shared-not-running");
+    shop.apply();
+    let before = shop.versions();
+    shop.run_ok(&apply);
+    let namespace = format!("{}-ben", shop.name);
+    let get = |args: &[&str]| {
+        let args = [&["-n", &namespace, "get"], args].concat();
+        shop.testbed.kubectl(&args)
+    };
+    assert_eq!(get(&["statefulset", "orders", "--ignore-not-found"]), "");
+    let ready = "jsonpath={.status.readyReplicas}";
+    assert_ne!(get(&["deployment", "checkout", "-o", ready]), "");
+    let password = ["secret", "orders-password", "-o", "jsonpath={.data}"];
+    assert_eq!(
+        get(&password),
+        shop.kubectl(&[&["get"], &password[..]].concat())
+    );
+
+    // The shared database answers under its name, and nothing else of the target does.
+    let dial = |to: &str, within: &str| {
+        let dial = ["/shop", "migrate", "--dial", to, "--within", within];
+        let exec = ["exec", "-n", &namespace, "deployment/checkout", "--"];
+        let exec = [&exec[..], &dial].concat();
+        shop.testbed.command(&exec).output().unwrap()
+    };
+    let reached = dial("orders:5432", "15s");
+    assert!(reached.status.success(), "{reached:#?}");
+    let other = format!("carts.{}:6379", shop.name);
+    assert!(!dial(&other, "0s").status.success());
+
+    let plan = shop.run_ok(&[&["plan"], &instance[..4], &["--format", "json"]].concat());
+    assert!(plan.contains("\"shared\":[\"orders\"]"), "{plan}");
+    assert!(plan.contains("\"operations\":[]"), "{plan}");
+    let status = shop.run_ok(&[&["status"], &instance[..4]].concat());
+    assert!(status.contains("shared"), "{status}");
+    let refused = shop.run(&["down", "--target", "prod", "--yes"]);
+    assert_eq!(refused.code, Some(3), "{refused:#?}");
+    refused.assert_stderr_contains("kcc::plan::shared-in-use");
+    shop.run_ok(&[&["down", "--volumes"], &instance[..]].concat());
+    assert_eq!(shop.versions(), before);
+    let policies = shop.names("networkpolicies").into_iter();
+    let mut policies = policies.filter_map(|name| Some(name.split_once('/')?.1.to_owned()));
+    assert!(policies.all(|name| !name.contains('.')));
 }
 
 fn output_contains_no_secrets(shop: &Shop) {

@@ -50,6 +50,9 @@ fn probe_image(lowering: &Lowering<'_>) -> Option<String> {
 /// Adds the volumes of the system, which components share.
 fn shared_volumes(lowering: &mut Lowering<'_>, desired: &mut DockerDesired) {
     for volume in lowering.target.volumes.values() {
+        if !lowering.has_volume(&volume.name) {
+            continue;
+        }
         let name = names::shared_volume(lowering, &volume.name);
         let mut labels = names::labels(lowering, None);
         labels.insert(label::VOLUME.to_owned(), volume.name.clone());

@@ -25,6 +25,11 @@ pub(super) fn prefix(lowering: &Lowering<'_>) -> String {
     name_prefix(lowering.system, &lowering.target.target, lowering.instance)
 }
 
+/// Returns the prefix of the names of the target itself, which an instance shares.
+pub(super) fn target_prefix(lowering: &Lowering<'_>) -> String {
+    name_prefix(lowering.system, &lowering.target.target, None)
+}
+
 /// Returns the labels that identify kcc's objects.
 pub(super) fn labels(
     lowering: &Lowering<'_>,

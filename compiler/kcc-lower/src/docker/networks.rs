@@ -14,7 +14,7 @@ use kcc_tree::Path;
 
 use super::Network;
 use super::label;
-use super::names::{self, labels, prefix};
+use super::names::{self, labels, prefix, target_prefix};
 use crate::lowering::Lowering;
 use crate::source::Recorder;
 
@@ -88,9 +88,14 @@ pub(super) fn of_component(
     let own = network_name(lowering, &component.name);
     let name = std::slice::from_ref(&component.name);
     let names = [name, &component.aliases[..]].concat();
+    let shared: BTreeSet<_> = lowering
+        .shared()
+        .filter(|other| other.runs() && !other.host_network && !other.ports.is_empty())
+        .map(|other| network_name(lowering, &other.name))
+        .collect();
     let mut networks: BTreeMap<_, _> = others
         .chain([(own, names)])
-        .filter(|(network, _)| all.contains_key(network))
+        .filter(|(network, _)| all.contains_key(network) || shared.contains(network))
         .collect();
     if networks.is_empty() {
         networks.insert(prefix(lowering), Vec::new());
@@ -162,6 +167,12 @@ fn accepts_connections(component: &Component, needed: &BTreeSet<&Name>) -> bool 
     own && (replicated || needed.contains(&component.name))
 }
 
+/// Returns the name of a component's network: that of the target if it is shared.
 fn network_name(lowering: &Lowering<'_>, component: &str) -> String {
-    format!("{}-{component}", prefix(lowering))
+    let prefix = if lowering.shared.contains(component) {
+        target_prefix(lowering)
+    } else {
+        prefix(lowering)
+    };
+    format!("{prefix}-{component}")
 }

@@ -184,6 +184,10 @@ pub struct CreatedSecret {
     /// The provider of the value: generated, or an environment variable, file or
     /// command of the applying user.
     pub provider: SecretProvider,
+    /// The namespace of the target whose Secret of this name has the value, if a component
+    /// that uses it is shared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shared_from: Option<String>,
     /// The component.
     pub component: Option<Name>,
     /// The owning team.

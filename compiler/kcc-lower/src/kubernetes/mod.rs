@@ -27,6 +27,7 @@ mod quantity;
 mod raw_objects;
 mod secrets;
 mod security;
+mod shared;
 mod stateful;
 mod storage;
 mod workload;
@@ -116,6 +117,9 @@ pub(crate) fn lower(
     }
     if let (None, Some(class)) = (outside.gateway, outside.gateway_class) {
         gateway::lower(lowering, class, &mut objects);
+    }
+    for component in lowering.shared() {
+        shared::lower(lowering, component, target_namespace, &mut objects);
     }
     external_secrets::lower(lowering, &mut objects);
     patch::apply(lowering, &mut objects);

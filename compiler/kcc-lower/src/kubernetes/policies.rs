@@ -199,10 +199,53 @@ fn egress(
     rules
 }
 
+/// Adds the policy in the target's namespace that opens the ports of a shared component
+/// to the components of the instance that need it. Policies are additive, so nothing of
+/// the target changes.
+pub(super) fn shared(
+    lowering: &mut Lowering<'_>,
+    component: &Component,
+    (name, namespace): (&str, &str),
+    attribution: &Attribution<'_>,
+    objects: &mut Objects<'_>,
+) {
+    let users = lowering.running();
+    let users = users.filter(|other| other.needs.contains_key(&component.name));
+    let peers = users.map(|user| NetworkPolicyPeer {
+        namespace_selector: Some(namespace_selector(objects.namespace)),
+        ..peer(lowering, user)
+    });
+    let peers: Vec<_> = peers.collect();
+    if peers.is_empty() {
+        // A rule without peers would allow everybody.
+        return;
+    }
+    let policy = NetworkPolicy {
+        metadata: metadata::object(
+            lowering,
+            name,
+            Some(namespace),
+            Owner::Team(&component.team),
+        ),
+        spec: Some(NetworkPolicySpec {
+            pod_selector: Some(selector(metadata::selector(lowering, component))),
+            policy_types: Some(vec![INGRESS.to_owned()]),
+            ingress: Some(vec![NetworkPolicyIngressRule {
+                from: Some(peers),
+                ports: Some(component.ports.values().map(port).collect()),
+            }]),
+            egress: None,
+        }),
+    };
+    let sources = attribution.sources(lowering);
+    sources.kcc("spec", "an instance shares the component with its target");
+    objects.add(lowering, &policy, attribution, &sources);
+}
+
 /// Returns the egress rule that allows calling a component.
 fn egress_to(lowering: &Lowering<'_>, component: &Component) -> NetworkPolicyEgressRule {
     let peer = if component.runs() {
-        Some(peer(lowering, component))
+        Some(target_peer(lowering, component))
     } else {
         // A host name may resolve to any address.
         address(component).map(|address| ip_block_peer(address, None))
@@ -242,6 +285,22 @@ fn peer(lowering: &Lowering<'_>, component: &Component) -> NetworkPolicyPeer {
         pod_selector: Some(selector(metadata::selector(lowering, component))),
         ..NetworkPolicyPeer::default()
     }
+}
+
+/// Returns the pods of a component that is needed: those of the target if it is shared.
+fn target_peer(lowering: &Lowering<'_>, component: &Component) -> NetworkPolicyPeer {
+    let shared = lowering.shared.contains(&component.name);
+    let namespace = lowering.target_namespace().filter(|_| shared);
+    NetworkPolicyPeer {
+        namespace_selector: namespace.map(namespace_selector),
+        ..peer(lowering, component)
+    }
+}
+
+/// Returns the selector of one namespace, by the label that the API server sets.
+fn namespace_selector(namespace: &str) -> LabelSelector {
+    let name = "kubernetes.io/metadata.name".to_owned();
+    selector([(name, namespace.to_owned())].into())
 }
 
 fn ip_block_peer(cidr: String, except: Option<Vec<String>>) -> NetworkPolicyPeer {

@@ -81,6 +81,7 @@ pub(super) fn encoded_secret_key(
 /// Returns the secrets in use that kcc creates.
 pub(super) fn created(lowering: &mut Lowering<'_>) -> Vec<CreatedSecret> {
     let mut created = Vec::new();
+    let shared = lowering.shared_secrets();
     let encoded = lowering.encoded_secrets();
     for name in lowering.secrets_in_use().into_keys() {
         let Some(secret) = lowering.target.secrets.get(name) else {
@@ -100,6 +101,10 @@ pub(super) fn created(lowering: &mut Lowering<'_>) -> Vec<CreatedSecret> {
             key: GENERATED_KEY.to_owned(),
             encoded: encoded.contains(name) && secret.provider != SecretProvider::Generate {},
             provider: secret.provider.clone(),
+            shared_from: lowering
+                .target_namespace()
+                .filter(|_| shared.contains(name))
+                .map(str::to_owned),
             component: backing.map(|component| component.name.clone()),
             team: secret.team.clone(),
             labels: metadata::labels(lowering, owner),

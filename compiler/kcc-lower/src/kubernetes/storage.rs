@@ -100,6 +100,9 @@ pub(super) fn files(lowering: &mut Lowering<'_>, component: &Component, objects:
 /// Adds the claims of the system's volumes, which components share.
 pub(super) fn shared_claims(lowering: &mut Lowering<'_>, objects: &mut Objects<'_>) {
     for volume in lowering.target.volumes.values() {
+        if !lowering.has_volume(&volume.name) {
+            continue;
+        }
         let owner = Owner::Team(&volume.team);
         let claim = PersistentVolumeClaim {
             metadata: metadata::object(lowering, &volume.name, Some(objects.namespace), owner),

@@ -1,7 +1,9 @@
 //! Instances of a target: they share no name with it, and a label names them.
 
 use kcc_lower::docker::Mount;
-use kcc_model::{AccessRule, Expose, Kind, Permissions, RawObject, Route, Until};
+use kcc_model::{
+    AccessRule, EnvValue, Expose, Kind, Permissions, RawObject, Route, SecretProvider, Until,
+};
 use kcc_tree::Path;
 use serde_json::json;
 
@@ -179,4 +181,98 @@ fn raw_objects_move_with_the_service_accounts_they_refer_to() {
     assert_eq!(binding["subjects"][1]["namespace"], "monitoring");
     let local = manifest(&desired, "Role", "local");
     assert_eq!(local["metadata"]["namespace"], "shop-dev-ann");
+}
+
+/// A client that needs a database with a generated password.
+fn with_password(system: System) -> System {
+    let secret = |name: &str| EnvValue::Secret(name.to_owned());
+    let mut db = service("db").port("sql", 5432);
+    db.stateful = true;
+    db.container
+        .env
+        .insert("PASSWORD".to_owned(), secret("db-password"));
+    let mut web = service("web")
+        .port("http", 8080)
+        .needs("db", Until::Started);
+    web.container
+        .env
+        .insert("DB_PASSWORD".to_owned(), secret("db-password"));
+    system
+        .with(web)
+        .with(db)
+        .secret("db-password", SecretProvider::Generate {})
+}
+
+#[test]
+fn a_shared_component_of_docker_is_reached_over_the_network_of_the_target() {
+    let desired = with_password(System::docker()).instance_sharing("ann", &["db"]);
+    let docker = of_docker(&desired);
+    let names: Vec<_> = docker.containers.keys().collect();
+    assert_eq!(names, ["shop-dev.ann-web"]);
+    assert!(docker.networks.is_empty(), "{:?}", docker.networks);
+    let web = &docker.containers["shop-dev.ann-web"];
+    let networks: Vec<_> = web.networks.keys().collect();
+    assert_eq!(networks, ["shop-dev-db"]);
+    assert!(!desired.components.contains_key("db"));
+    assert!(desired.components["web"].after.is_empty());
+    assert_eq!(desired.shared["db"].path, "services.db");
+    assert!(desired.shared_secrets().contains(&"db-password".to_owned()));
+}
+
+#[test]
+fn a_shared_component_of_kubernetes_is_reached_through_the_services_of_the_target() {
+    let desired = with_password(System::kubernetes()).instance_sharing("ann", &["db"]);
+    let of_db: Vec<_> = of_kubernetes(&desired)
+        .objects
+        .iter()
+        .filter(|object| object.name.starts_with("db"))
+        .map(|object| {
+            (
+                object.kind.as_str(),
+                object.namespace.as_deref().unwrap(),
+                object.name.as_str(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        of_db,
+        [
+            ("NetworkPolicy", "shop-dev", "db.ann"),
+            ("Service", "shop-dev-ann", "db"),
+        ]
+    );
+    let service = manifest(&desired, "Service", "db");
+    assert_eq!(service["spec"]["type"], "ExternalName");
+    assert_eq!(
+        service["spec"]["externalName"],
+        "db.shop-dev.svc.cluster.local"
+    );
+    let admits = manifest(&desired, "NetworkPolicy", "db.ann");
+    let namespace = |name: &str| json!({"matchLabels": {"kubernetes.io/metadata.name": name}});
+    let from = &admits["spec"]["ingress"][0]["from"][0];
+    assert_eq!(from["namespaceSelector"], namespace("shop-dev-ann"));
+    assert_eq!(admits["metadata"]["labels"]["kcc.dev/instance"], "ann");
+    let own = manifest(&desired, "NetworkPolicy", "web");
+    let to = &own["spec"]["egress"][0]["to"][0];
+    assert_eq!(to["namespaceSelector"], namespace("shop-dev"));
+    let secret = &of_kubernetes(&desired).secrets[0];
+    assert_eq!(secret.shared_from.as_deref(), Some("shop-dev"));
+}
+
+#[test]
+fn what_cannot_be_shared_is_an_error() {
+    let system = System::docker()
+        .with(service("reader").port("http", 8080))
+        .with(service("worker"))
+        .with(job("seed", 0));
+    assert_eq!(
+        system.sharing_errors(&["raeder", "worker", "seed"]),
+        [
+            "kcc::lower::unshareable: `dev` has no component `raeder` to share",
+            "kcc::lower::unshareable: `jobs.seed` cannot be shared: it is a job, which serves \
+             nobody",
+            "kcc::lower::unshareable: `services.worker` cannot be shared: it has no port to \
+             connect to",
+        ]
+    );
 }

@@ -105,6 +105,7 @@ impl Recording {
             target: "dev".to_owned(),
             instance: None,
             components: declared.collect(),
+            shared: BTreeMap::new(),
             engine: EngineDesired::Docker(DockerDesired::default()),
         };
         let (scope, unapplied) = (Scope::of(&desired), Unapplied::default());

@@ -56,6 +56,8 @@ pub(crate) struct Listed {
     pub(crate) running: bool,
     /// The named volumes by path; containers only.
     pub(crate) volumes: BTreeMap<String, String>,
+    /// The networks that it is connected to; containers only.
+    pub(crate) networks: BTreeSet<String>,
 }
 
 /// Something that happened on an engine.
@@ -225,6 +227,12 @@ impl Client {
                     .flatten()
                     .filter_map(|mount| Some((mount.destination?, mount.name?)))
                     .collect(),
+                networks: container
+                    .network_settings
+                    .and_then(|settings| settings.networks)
+                    .into_iter()
+                    .flat_map(HashMap::into_keys)
+                    .collect(),
                 running: container.state == Some(ContainerSummaryStateEnum::RUNNING),
                 host_ports: match container.state {
                     Some(ContainerSummaryStateEnum::EXITED) => BTreeSet::new(),
@@ -252,6 +260,7 @@ impl Client {
                 host_ports: BTreeSet::new(),
                 running: false,
                 volumes: BTreeMap::new(),
+                networks: BTreeSet::new(),
             })
             .collect())
     }
@@ -282,6 +291,7 @@ impl Client {
                 host_ports: BTreeSet::new(),
                 running: false,
                 volumes: BTreeMap::new(),
+                networks: BTreeSet::new(),
             })
             .collect())
     }

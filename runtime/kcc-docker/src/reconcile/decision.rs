@@ -136,6 +136,8 @@ impl Reconciler<'_> {
     ) -> Option<Cause> {
         let ids = self.observed.networks.iter();
         let ids = ids.map(|(name, network)| (name.as_str(), network.id.as_str()));
+        let shared = self.observed.sharing.networks.iter();
+        let ids = ids.chain(shared.map(|(name, id)| (name.as_str(), id.as_str())));
         let networks = drift::networks(container, &existing.networks, &ids.collect());
         let recorded = existing.recorded.as_ref();
         let settings = recorded.map_or_else(Vec::new, |recorded| {

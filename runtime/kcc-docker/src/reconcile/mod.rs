@@ -58,7 +58,7 @@ pub(crate) fn reconcile(
     refuse_unrecorded(docker, observed, &Scope::of(desired))?;
     refuse_unmanaged(docker, observed)?;
     if options.request.applies() {
-        refuse_doomed(docker, observed)?;
+        refuse_doomed(desired, docker, observed)?;
     }
     let mut reconciler = Reconciler::new(desired, docker, observed, options);
     if let Request::Restart(components) = &options.request {

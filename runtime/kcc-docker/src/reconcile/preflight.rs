@@ -1,16 +1,21 @@
 //! Finds what would fail in the middle of an apply before its first change: host ports
-//! that somebody else holds, and images that can be had nowhere.
+//! that somebody else holds, images that can be had nowhere, and shared components that
+//! the target does not run.
 
 use kcc_diag::Code;
-use kcc_lower::docker::DockerDesired;
+use kcc_lower::{Desired, docker::DockerDesired};
 use kcc_plan::{Error, Refusal};
 
 use super::{CONTAINER, IMAGE};
 use crate::{client::CHECK_IMAGE, observed::Observed};
 
 /// Fails with everything that is in the way.
-pub(super) fn refuse_doomed(docker: &DockerDesired, observed: &Observed) -> Result<(), Error> {
-    let mut refusals = Vec::new();
+pub(super) fn refuse_doomed(
+    desired: &Desired,
+    docker: &DockerDesired,
+    observed: &Observed,
+) -> Result<(), Error> {
+    let mut refusals = observed.sharing.refusals(desired, docker);
     for (name, container) in &docker.containers {
         for port in container.ports.iter().filter_map(|port| port.host) {
             let holder = observed.port_holders.get(&port);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_lower::Desired;
-use kcc_plan::{Action, Draft, Error, Options, Plan, PlanBuilder, Scope};
+use kcc_plan::{Action, Draft, Error, Options, Plan, PlanBuilder, Scope, refuse_shared};
 use kcc_tree::Engine;
 
 use super::{
@@ -24,7 +24,10 @@ pub(crate) fn tear_down(
     order: &BTreeMap<String, BTreeSet<String>>,
     options: &Options,
 ) -> Result<Plan<Payload>, Error> {
-    refuse_all_unrecorded(observed, &Scope::of(desired))?;
+    let scope = &Scope::of(desired);
+    refuse_all_unrecorded(observed, scope)?;
+    let sharers = observed.sharers.values().flatten().cloned();
+    refuse_shared(scope, &options.request, sharers)?;
     let cause = options.request.removal_cause();
     let mut plan = PlanBuilder::new(Engine::Docker, desired, options);
     plan.add_unrecorded(&observed.labelled());

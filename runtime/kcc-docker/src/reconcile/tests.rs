@@ -154,6 +154,7 @@ fn desired(docker: &DockerDesired) -> Desired {
         target: "dev".to_owned(),
         instance: None,
         components,
+        shared: BTreeMap::new(),
         engine: EngineDesired::Docker(docker.clone()),
     }
 }

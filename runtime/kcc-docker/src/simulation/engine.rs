@@ -536,6 +536,7 @@ impl SimulatedEngine for Docker {
             after: desired.order(),
             unapplied: kcc_plan::Unapplied::default(),
             secrets: BTreeSet::new(),
+            shared: BTreeSet::new(),
         };
         (!inventory.objects.is_empty()).then_some(inventory)
     }

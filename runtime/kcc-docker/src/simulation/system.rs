@@ -108,6 +108,7 @@ impl Seeds {
             target: "t".to_owned(),
             instance: None,
             components,
+            shared: BTreeMap::new(),
             engine: EngineDesired::Docker(docker),
         }
     }

@@ -21,6 +21,7 @@ pub(super) fn listed(name: &str, id: &str, labels: &BTreeMap<String, String>) ->
         host_ports: BTreeSet::new(),
         running: false,
         volumes: BTreeMap::new(),
+        networks: BTreeSet::new(),
     }
 }
 

@@ -74,8 +74,9 @@ pub(super) fn kills(facts: &Facts<'_>, kind: &str, word: &str) -> Option<Cause> 
     let cause = ended_at(facts, &exit, cause);
     let is_own = ["statuscode: 401", "statuscode: 403", "statuscode: 404"];
     // Any other answer may mean that the service cannot work without another one.
-    Some(match is_own.iter().any(|own| answer.contains(own)) {
-        true => cause,
-        false => cause.may_follow(),
+    Some(if is_own.iter().any(|own| answer.contains(own)) {
+        cause
+    } else {
+        cause.may_follow()
     })
 }

@@ -156,6 +156,7 @@ impl Recording {
             target: "prod".to_owned(),
             instance: None,
             components: declared,
+            shared: BTreeMap::new(),
             engine: EngineDesired::Kubernetes(KubernetesDesired {
                 context: None,
                 namespace: self.namespace.clone(),

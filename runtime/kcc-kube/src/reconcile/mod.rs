@@ -60,7 +60,7 @@ pub(crate) fn reconcile(
     observed: &Observed,
     options: &Options,
 ) -> Result<Plan<Payload>, Error> {
-    refuse(kube, observed, &Scope::of(desired), options)?;
+    refuse(desired, kube, observed, options)?;
     if let Request::Restart(components) = &options.request {
         let mut reconciler = Reconciler::new(desired, kube, observed, options);
         reconciler.restarts(components)?;

@@ -2,8 +2,11 @@
 //! Everything of that kind is found before the first write.
 
 use kcc_diag::Code;
-use kcc_lower::kubernetes::{KubernetesDesired, Object};
-use kcc_plan::{Error, Options, Refusal, Scope};
+use kcc_lower::{
+    Desired,
+    kubernetes::{KubernetesDesired, Object},
+};
+use kcc_plan::{Error, MissingSecret, Options, Refusal, Scope, shared_not_running};
 
 use super::recreate::refuse_loss;
 use crate::{
@@ -13,16 +16,59 @@ use crate::{
 };
 
 pub(super) fn refuse(
+    desired: &Desired,
     kube: &KubernetesDesired,
     observed: &Observed,
-    scope: &Scope,
     options: &Options,
 ) -> Result<(), Error> {
+    let scope = &Scope::of(desired);
+    refuse_unshared(desired, kube, observed)?;
     refuse_unrecorded(observed, scope)?;
     refuse_unmanaged(kube, observed, scope)?;
     refuse_lost_secrets(kube, observed, scope)?;
     refuse_rejected(kube, observed)?;
     refuse_loss(kube, observed, scope, options)
+}
+
+/// Fails if the target lacks what an instance shares.
+fn refuse_unshared(
+    desired: &Desired,
+    kube: &KubernetesDesired,
+    observed: &Observed,
+) -> Result<(), Error> {
+    let scope = Scope::of(desired);
+    let runs = |name: &&String| {
+        observed
+            .sharing
+            .get(*name)
+            .is_some_and(|(ready, _)| *ready > 0)
+    };
+    let absent = desired.shared.keys().filter(|name| !runs(name));
+    let absent: Vec<_> = absent
+        .map(|name| shared_not_running(&scope, name))
+        .collect();
+    if !absent.is_empty() {
+        return Err(absent.into());
+    }
+    let shared = kube
+        .secrets
+        .iter()
+        .filter(|secret| secret.shared_from.is_some());
+    let lost = shared.filter(|secret| !observed.shared_secrets.contains(&secret.name));
+    let lost: Vec<_> = lost
+        .map(|secret| MissingSecret {
+            name: secret.name.clone(),
+            why: format!("`{}` has no value of it", scope.target),
+            help: format!(
+                "apply the target first: `{}`",
+                scope.of_target().command("apply")
+            ),
+        })
+        .collect();
+    if lost.is_empty() {
+        return Ok(());
+    }
+    Err(lost.into())
 }
 
 /// Fails if kcc made objects of the scope but there are no records.

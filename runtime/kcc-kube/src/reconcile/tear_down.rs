@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kcc_lower::Desired;
-use kcc_plan::{Draft, Error, Options, Plan, PlanBuilder, Scope};
+use kcc_plan::{Draft, Error, Options, Plan, PlanBuilder, Scope, refuse_shared};
 use kcc_tree::Engine;
 
 use super::{is_workload, refuse::refuse_unrecorded, removal};
@@ -21,7 +21,9 @@ pub(crate) fn tear_down(
     order: &BTreeMap<String, BTreeSet<String>>,
     options: &Options,
 ) -> Result<Plan<Payload>, Error> {
-    refuse_unrecorded(observed, &Scope::of(desired))?;
+    let scope = &Scope::of(desired);
+    refuse_unrecorded(observed, scope)?;
+    refuse_shared(scope, &options.request, observed.sharers.iter().cloned())?;
     let cause = options.request.removal_cause();
     let mut plan = PlanBuilder::new(Engine::Kubernetes, desired, options);
     plan.add_unrecorded(&observed.labelled());

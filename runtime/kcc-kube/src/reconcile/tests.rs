@@ -56,6 +56,7 @@ fn shop() -> KubernetesDesired {
             key: "value".to_owned(),
             encoded: false,
             provider: kcc_model::SecretProvider::Generate {},
+            shared_from: None,
             component: Some("orders".to_owned()),
             team: "payments".to_owned(),
             labels: BTreeMap::new(),
@@ -109,6 +110,7 @@ fn desired(kube: &KubernetesDesired) -> Desired {
         target: "prod".to_owned(),
         instance: None,
         components,
+        shared: BTreeMap::new(),
         engine: EngineDesired::Kubernetes(kube.clone()),
     }
 }

@@ -63,6 +63,7 @@ impl Seeds {
                 key: "value".to_owned(),
                 encoded: false,
                 provider,
+                shared_from: None,
                 component: None,
                 team: "payments".to_owned(),
                 labels: labels(None),
@@ -107,6 +108,7 @@ impl Seeds {
             target: "t".to_owned(),
             instance: None,
             components,
+            shared: BTreeMap::new(),
             engine: EngineDesired::Kubernetes(kube),
         }
     }

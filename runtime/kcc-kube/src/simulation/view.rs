@@ -190,6 +190,6 @@ pub(super) fn inventory(
     records: &Records,
     created: &BTreeSet<(&str, &str)>,
 ) -> Option<crate::records::Inventory> {
-    let inventory = observe::inventory(observed, records, created, desired.order());
+    let inventory = observe::inventory(observed, records, created, desired);
     (!inventory.is_empty()).then_some(inventory)
 }

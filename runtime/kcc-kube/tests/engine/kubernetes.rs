@@ -351,6 +351,7 @@ impl Draft {
             key: "value".to_owned(),
             encoded: false,
             provider: kcc_model::SecretProvider::Generate {},
+            shared_from: None,
             component: Some(name.to_owned()),
             team: "storefront".to_owned(),
             labels,

@@ -24,6 +24,9 @@ pub struct Intent {
     /// The revision that the apply brings about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<u64>,
+    /// The components of the target that an instance uses instead of creating them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub shared: BTreeSet<Name>,
     /// The planned operations.
     pub operations: Vec<Operation>,
 }
@@ -35,6 +38,7 @@ impl Intent {
             scope: plan.scope.clone(),
             since,
             revision: None,
+            shared: plan.shared.clone(),
             operations: plan
                 .operations()
                 .map(|operation| Operation {
@@ -78,6 +82,9 @@ pub struct Inventory {
     /// data may depend on it, and a new value would lock that data up.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub secrets: BTreeSet<Name>,
+    /// The components of the target that an instance uses instead of creating them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub shared: BTreeSet<Name>,
 }
 
 /// The reasons why the last apply did not bring a target to its desired state.

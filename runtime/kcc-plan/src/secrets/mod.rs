@@ -140,6 +140,13 @@ impl Secrets {
         lookup.finish()
     }
 
+    /// Adds values.
+    #[must_use]
+    pub fn and(mut self, values: BTreeMap<String, String>) -> Self {
+        self.values.extend(values);
+        self
+    }
+
     /// Returns the value of one secret.
     pub fn get(&self, name: &str) -> Result<&str, Error> {
         let value = self.values.get(name).map(String::as_str);

@@ -315,6 +315,7 @@ impl<E: TestedEngine> Draft<E> {
             target: self.target.to_owned(),
             instance: None,
             components: self.components.clone(),
+            shared: BTreeMap::new(),
             engine: E::wrap(self.engine.clone()),
         }
     }

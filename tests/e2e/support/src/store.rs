@@ -214,6 +214,7 @@ fn intent() -> Intent {
         },
         since: 7,
         revision: None,
+        shared: BTreeSet::new(),
         operations: Vec::new(),
     }
 }

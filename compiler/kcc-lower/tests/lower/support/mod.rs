@@ -141,22 +141,34 @@ impl System {
 
     /// Checks and lowers the system.
     pub(crate) fn lower(self) -> Result<Lowered, Diagnostics> {
-        self.lower_scope(None)
+        self.lower_scope(None, &[])
     }
 
     /// Lowers an instance of the target; panics on errors.
     pub(crate) fn instance(self, name: &str) -> Desired {
-        self.lower_scope(Some(name))
+        self.instance_sharing(name, &[])
+    }
+
+    /// Lowers an instance of the target that shares components with it; panics on errors.
+    pub(crate) fn instance_sharing(self, name: &str, shared: &[&str]) -> Desired {
+        self.lower_scope(Some(name), shared)
             .unwrap_or_else(|found| panic!("{:#?}", messages(&found)))
             .desired
     }
 
-    fn lower_scope(self, instance: Option<&str>) -> Result<Lowered, Diagnostics> {
+    /// Returns the errors of an instance that shares components with its target.
+    pub(crate) fn sharing_errors(self, shared: &[&str]) -> Vec<String> {
+        let lowered = self.lower_scope(Some("ann"), shared);
+        messages(&lowered.expect_err("the lowering fails"))
+    }
+
+    fn lower_scope(self, instance: Option<&str>, shared: &[&str]) -> Result<Lowered, Diagnostics> {
+        let shared = shared.iter().map(|name| (*name).to_owned()).collect();
         let tree = names(&self.0);
         let model: CheckedModel = kcc_model::check(&tree, self.0)
             .expect("the model is sound")
             .value;
-        kcc_lower::lower(&tree, &model, TARGET, instance).map(|lowered| lowered.value)
+        kcc_lower::lower(&tree, &model, TARGET, instance, &shared).map(|lowered| lowered.value)
     }
 
     /// Lowers the system; panics on errors.

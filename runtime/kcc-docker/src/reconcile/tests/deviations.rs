@@ -56,6 +56,7 @@ impl World {
                 after: BTreeMap::new(),
                 unapplied: kcc_plan::Unapplied::default(),
                 secrets: BTreeSet::new(),
+                shared: BTreeSet::new(),
             }),
             ..Records::default()
         };

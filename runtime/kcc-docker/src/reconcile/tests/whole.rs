@@ -204,6 +204,54 @@ fn tells_of_an_image_that_is_not_the_locked_one() {
 }
 
 #[test]
+fn an_instance_needs_what_it_shares_and_its_target_keeps_it() {
+    let docker = shop();
+    let mut observed = as_desired(&docker);
+    let mut instance = desired(&docker);
+    instance.instance = Some("ann".to_owned());
+    instance.shared.insert(
+        "db".to_owned(),
+        kcc_lower::SharedComponent {
+            team: "payments".to_owned(),
+            path: "backings.db".to_owned(),
+            namespace: None,
+            secrets: BTreeSet::new(),
+        },
+    );
+    let options = Options::default();
+    let refused = reconcile(&instance, &docker, &observed, &options).unwrap_err();
+    assert_eq!(refused.code, Code::PlanSharedNotRunning);
+    assert_eq!(
+        refused.message,
+        "instance `ann` shares `db`, which does not run in `dev`"
+    );
+    assert_eq!(
+        refused.help.as_deref(),
+        Some("start it: `kcc apply --target dev`")
+    );
+    let replicas = crate::shared::Replicas {
+        all: 1,
+        running: 1,
+        addresses: Vec::new(),
+    };
+    observed
+        .sharing
+        .components
+        .insert("db".to_owned(), replicas);
+    assert!(reconcile(&instance, &docker, &observed, &options).is_ok());
+
+    let sharer = kcc_plan::Sharer {
+        component: "db".to_owned(),
+        instance: "ann".to_owned(),
+    };
+    let name = "shop-dev.ann-web".to_owned();
+    observed.sharers.insert(name, BTreeSet::from([sharer]));
+    let order = BTreeMap::new();
+    let refused = tear_down(&desired(&docker), &observed, &order, &options).unwrap_err();
+    assert_eq!(refused.code, Code::PlanSharedInUse);
+}
+
+#[test]
 fn the_order_of_ten_thousand_objects_is_short() {
     const SERVICES: usize = 3_334;
     let mut docker = shop();

@@ -182,6 +182,7 @@ pub(super) async fn a_secret_follows_its_provider(sandbox: &Sandbox) {
             key: "value".to_owned(),
             encoded: false,
             provider,
+            shared_from: None,
             component: None,
             team: "storefront".to_owned(),
             labels: labels(&sandbox.system, None),
