@@ -57,7 +57,7 @@ impl Client {
             live.replica_sets = self.typed::<ReplicaSet>(namespace, labels).await?;
         }
         if held_up || live.lacks_pods() {
-            // That the kubelet ends a container is no warning.
+            // The kubelet does not warn of a container that it ends.
             let (warnings, kills) = tokio::join!(
                 self.events(namespace, "type=Warning"),
                 self.events(namespace, "reason=Killing"),
