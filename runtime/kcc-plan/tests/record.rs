@@ -10,7 +10,7 @@ use std::{
 
 use kcc_diag::Code;
 use kcc_lock::Digest;
-use kcc_plan::{Blob, FolderStore, Store, StoredHead, Swap, Version};
+use kcc_plan::{Blob, FolderStore, Store, StoredHead, Swap, TarFile, Version};
 use kcc_test_engines::{
     layout::{check_layout, copy_with_skopeo},
     store::{TestedStore, check_store},
@@ -260,4 +260,104 @@ async fn fill(disk: &Path) {
         (3..24).contains(&failures),
         "{failures} of 24 rounds failed"
     );
+}
+
+/// Names the call and the place of [`a_failing_disk_leaves_the_old_content_or_the_new`].
+const PLACE: &str = "KCC_TEST_FAILING_DISK";
+const RESULT: &str = "the result: ";
+
+/// The changes of a record and of an archive in a file, which a failing disk interrupts.
+async fn change(place: &Path) -> Result<(), kcc_plan::Error> {
+    let store = FolderStore::new(place.join("record"));
+    let content = "content ".repeat(100);
+    store.put(&blobs(&[&content])).await?;
+    let previous = store.head().await?.version;
+    store.swap(&previous, Some(NEXT.as_bytes())).await?;
+    let file = TarFile::open(place.join("history.tar"), "history.tar")?;
+    file.layout().add(&blobs(&[&content]))?;
+    file.save()
+}
+
+const NEXT: &str = "{\"round\":2}";
+
+/// Runs itself under `strace`, which lets one call after the other fail as a broken disk
+/// does.
+#[tokio::test]
+async fn a_failing_disk_leaves_the_old_content_or_the_new() {
+    let name = "a_failing_disk_leaves_the_old_content_or_the_new";
+    if let Some(place) = env::var_os(PLACE) {
+        let text = match change(Path::new(&place)).await {
+            Ok(()) => "done".to_owned(),
+            Err(error) => format!("{} {} {}", error.code, error.chain(), error.help.unwrap()),
+        };
+        return eprintln!("{RESULT}{text}");
+    }
+    let test = env::current_exe().unwrap();
+    for call in ["fsync", "rename,renameat,renameat2", "unlink"] {
+        for count in 1.. {
+            let directory = directory();
+            let place = directory.path();
+            let store = FolderStore::new(place.join("record"));
+            store.put(&blobs(&["earlier"])).await.unwrap();
+            let before = swap(&store, Some("{\"round\":1}")).await;
+            let file = TarFile::open(place.join("history.tar"), "history.tar").unwrap();
+            file.layout().add(&blobs(&["earlier"])).unwrap();
+            file.save().unwrap();
+            let trace = format!("--trace={call}");
+            let inject = format!("--inject={call}:error=EIO:when={count}");
+            let output = Command::new("strace")
+                .args(["-f", "-qqq", "--output=/dev/null", &trace, &inject])
+                .arg(&test)
+                .args(["--exact", name, "--nocapture"])
+                .env(PLACE, place)
+                .output();
+            let Ok(output) = output else {
+                return eprintln!("skipped: strace is not installed");
+            };
+            let output = String::from_utf8_lossy(&output.stderr).into_owned();
+            let result = output.lines().find_map(|line| line.split_once(RESULT));
+            let (_, result) = result.unwrap_or_else(|| panic!("{call} {count}: {output}"));
+            let at = format!("{call} {count}: {result}");
+            if result == "done" {
+                assert!(count > 1, "{at}");
+                break;
+            }
+            assert!(result.starts_with("kcc::state::store cannot "), "{at}");
+            assert!(result.contains("Input/output error"), "{at}");
+            assert!(result.contains("check the disk"), "{at}");
+            let shown = ["record/", "history.tar"];
+            assert!(shown.iter().any(|path| result.contains(path)), "{at}");
+            let after = store.head().await.unwrap();
+            let written = after.bytes.as_deref() == Some(NEXT.as_bytes());
+            assert!(after == before || written, "{at}");
+            let file = TarFile::open(place.join("history.tar"), "history.tar").unwrap();
+            file.layout().check().unwrap();
+            // The same change succeeds once the disk works.
+            change(place).await.unwrap();
+            check_layout(&place.join("record"), true);
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn what_a_disk_does_not_give_is_named() {
+    let directory = directory();
+    let path = directory.path().join("record");
+    let store = FolderStore::new(&path);
+    store.put(&blobs(&["a"])).await.unwrap();
+    let head = swap(&store, Some("{}")).await;
+    let index = path.join("index.json");
+    let content = fs::read(&index).unwrap();
+    fs::remove_file(&index).unwrap();
+    // The first page of a process is never readable.
+    std::os::unix::fs::symlink("/proc/self/mem", &index).unwrap();
+    let error = store.head().await.unwrap_err();
+    assert_eq!(error.code, Code::StateStore);
+    let expected = format!("cannot read `{}`: Input/output error", index.display());
+    assert!(error.chain().starts_with(&expected), "{}", error.chain());
+    assert!(error.help.unwrap().starts_with("check the disk"));
+    fs::remove_file(&index).unwrap();
+    fs::write(&index, content).unwrap();
+    assert_eq!(store.head().await.unwrap(), head);
 }

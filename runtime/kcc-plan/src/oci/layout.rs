@@ -18,7 +18,7 @@ use kcc_diag::Code;
 use kcc_lock::Digest;
 use serde::{Deserialize, Serialize};
 
-use super::{Descriptor, Index, MANIFEST_TYPE, Manifest};
+use super::{Descriptor, Index, MANIFEST_TYPE, Manifest, failure};
 use crate::{Blob, Error};
 
 const MARKER: &str = "oci-layout";
@@ -332,8 +332,7 @@ impl Layout {
     }
 
     fn failed(&self, verb: &str, path: &Path, error: std::io::Error) -> Error {
-        let message = format!("cannot {verb} `{}`", self.shown_path(path).display());
-        Error::new(Code::StateStore, message).cause(error)
+        failure::failed(verb, &self.shown_path(path), error)
     }
 
     fn shown_path(&self, path: &Path) -> PathBuf {

@@ -2,6 +2,7 @@
 //! that it stores outside of an engine, so that the usual tools read, copy and check it.
 
 mod artifacts;
+mod failure;
 mod layout;
 mod manifest;
 mod tar_file;

@@ -6,12 +6,11 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use kcc_diag::Code;
 use kcc_lock::Digest;
 use tar::{Archive, Builder, EntryType, Header};
 use tempfile::{NamedTempFile, TempDir};
 
-use super::Layout;
+use super::{Layout, failure::failed};
 use crate::Error;
 
 /// An OCI image layout in a tar file, which is unpacked for as long as this value lives.
@@ -134,11 +133,6 @@ fn pack(directory: &Path, file: &mut File) -> io::Result<()> {
         builder.append_data(&mut header, path, content.as_slice())?;
     }
     builder.into_inner()?.flush()
-}
-
-fn failed(verb: &str, path: &Path, error: io::Error) -> Error {
-    let message = format!("cannot {verb} `{}`", path.display());
-    Error::new(Code::StateStore, message).cause(error)
 }
 
 #[cfg(test)]
