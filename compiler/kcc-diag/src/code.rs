@@ -183,6 +183,8 @@ codes! {
     PlanForeignObject = Plan "kcc::plan::foreign-object" "plan/foreign-object.md";
     PlanImmutable = Plan "kcc::plan::immutable" "plan/immutable.md";
     PlanPortTaken = Plan "kcc::plan::port-taken" "plan/port-taken.md";
+    PlanQuota = Plan "kcc::plan::quota" "plan/quota.md";
+    PlanLimitRange = Plan "kcc::plan::limit-range" "plan/limit-range.md";
     PlanSharedNotRunning = Plan "kcc::plan::shared-not-running" "plan/shared-not-running.md";
     PlanSharedInUse = Plan "kcc::plan::shared-in-use" "plan/shared-in-use.md";
     PlanNotRunning = Plan "kcc::plan::not-running" "plan/not-running.md";

@@ -52,6 +52,7 @@ mod payload;
 mod permissions;
 mod pod_container;
 mod pods;
+mod quantity;
 mod reconcile;
 mod record_writer;
 mod records;

@@ -111,6 +111,20 @@ pub(crate) struct Observed {
     pub(crate) shared_secrets: BTreeSet<Name>,
     /// The instances that use components of this target.
     pub(crate) sharers: BTreeSet<Sharer>,
+    /// The limits of the namespace.
+    pub(crate) limits: Limits,
+}
+
+/// The limits of a namespace, and the pods of the scope that count in them; empty as far as
+/// they cannot be read.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Limits {
+    /// The `ResourceQuota`s.
+    pub(crate) quotas: Vec<Value>,
+    /// The `LimitRange`s.
+    pub(crate) ranges: Vec<Value>,
+    /// The pods, if there is a quota.
+    pub(crate) pods: Vec<Value>,
 }
 
 /// The owner of an object.

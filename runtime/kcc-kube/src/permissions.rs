@@ -229,10 +229,13 @@ fn rules<'a>(desired: &'a Desired, kube: &'a KubernetesDesired, volumes: bool) -
 /// the system has objects of the whole cluster.
 pub(crate) fn roles(desired: &Desired, kube: &KubernetesDesired, volumes: bool) -> Vec<Value> {
     let Permissions {
-        own,
+        mut own,
         shared,
         cluster,
     } = rules(desired, kube, volumes);
+    // An apply does without them, but they tell it early what cannot fit.
+    own.allow("v1", "limitranges", &["list"]);
+    own.allow("v1", "resourcequotas", &["list"]);
     let name = store::name_of(&Scope::of(desired));
     let namespace = &kube.namespace;
     let api_version = format!("{RBAC}/v1");

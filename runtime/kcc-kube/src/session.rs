@@ -627,6 +627,10 @@ impl<'a> Session<'a> {
             let (all, _) = self.client.namespace_objects(namespace).await?;
             observed.remains = former::remains(&observed, self.kube, &all, tool);
         }
+        if self.options.request.applies() {
+            let labels = observe::labels(&self.scope);
+            observed.limits = self.client.limits(&self.kube.namespace, &labels).await;
+        }
         observed.sharing = sharing::observe(&self.client, self.desired).await?;
         let shared =
             self.kube.secrets.iter().filter(|secret| {

@@ -5,6 +5,7 @@ use kcc_plan::Cause;
 use serde_json::Value;
 
 use super::{Facts, scheduling};
+use crate::quantity::{amount, shown};
 
 pub(super) fn find(facts: &Facts<'_>) -> Option<Cause> {
     let message = scheduling::refusal(facts, &["Insufficient "])?;
@@ -52,39 +53,4 @@ fn requested(facts: &Facts<'_>, resource: &str) -> Option<f64> {
     });
     let total: f64 = requests.sum();
     (total > 0.0).then_some(total)
-}
-
-/// Parses a quantity.
-fn amount(text: &str) -> Option<f64> {
-    const SUFFIXES: [(&str, f64); 11] = [
-        ("Ki", 1024.0),
-        ("Mi", 1_048_576.0),
-        ("Gi", 1_073_741_824.0),
-        ("Ti", 1_099_511_627_776.0),
-        ("m", 0.001),
-        ("k", 1e3),
-        ("M", 1e6),
-        ("G", 1e9),
-        ("T", 1e12),
-        ("Pi", 1_125_899_906_842_624.0),
-        ("P", 1e15),
-    ];
-    for (suffix, factor) in SUFFIXES {
-        if let Some(number) = text.strip_suffix(suffix) {
-            return Some(number.parse::<f64>().ok()? * factor);
-        }
-    }
-    text.parse().ok()
-}
-
-/// Formats an amount of a resource.
-fn shown(resource: &str, amount: f64) -> String {
-    let bytes = matches!(resource, "memory" | "ephemeral-storage");
-    let (unit, factor) = match amount {
-        _ if !bytes => ("", 1.0),
-        amount if amount >= 1_073_741_824.0 => ("Gi", 1_073_741_824.0),
-        _ => ("Mi", 1_048_576.0),
-    };
-    let number = (amount / factor * 10.0).round() / 10.0;
-    format!("{number}{unit}")
 }

@@ -9,7 +9,7 @@ use k8s_openapi::{
         batch::v1::{CronJob, Job},
         core::v1::{
             ConfigMap, Event, LimitRange, Node, PersistentVolume, PersistentVolumeClaim, Pod,
-            Secret, ServiceAccount,
+            ResourceQuota, Secret, ServiceAccount,
         },
         storage::v1::StorageClass,
     },
@@ -23,7 +23,11 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::Client;
-use crate::{live::Live, observed::Reference, pods};
+use crate::{
+    live::Live,
+    observed::{Limits, Reference},
+    pods,
+};
 
 /// A kind of objects in namespaces.
 pub(super) trait Namespaced:
@@ -162,6 +166,33 @@ impl Client {
     }
 
     /// Lists objects of a kind.
+    /// Reads the limits of a namespace, and the pods with labels that count in them. What
+    /// cannot be read is missing: the cluster enforces it anyway.
+    pub(crate) async fn limits(&self, namespace: &str, labels: &str) -> Limits {
+        let (quotas, ranges) = tokio::join!(
+            self.described(Api::<ResourceQuota>::namespaced(
+                self.kube.clone(),
+                namespace
+            )),
+            self.described(Api::<LimitRange>::namespaced(self.kube.clone(), namespace)),
+        );
+        let list = |found: Option<(String, Vec<Value>)>| found.unwrap_or_default().1;
+        let quotas = list(quotas);
+        let pods = if quotas.is_empty() {
+            Vec::new()
+        } else {
+            let pods = self.typed::<Pod>(namespace, labels).await;
+            let pods = pods.unwrap_or_default().into_iter();
+            pods.filter_map(|pod| serde_json::to_value(pod).ok())
+                .collect()
+        };
+        Limits {
+            quotas,
+            ranges: list(ranges),
+            pods,
+        }
+    }
+
     async fn described<K>(&self, api: Api<K>) -> Option<(String, Vec<Value>)>
     where
         K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + DeserializeOwned + Serialize,

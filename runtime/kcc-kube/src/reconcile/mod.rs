@@ -2,6 +2,7 @@
 //! made here, and each step carries its cause.
 
 mod index;
+mod limits;
 mod recreate;
 mod refuse;
 mod tear_down;

@@ -8,7 +8,7 @@ use kcc_lower::{
 };
 use kcc_plan::{Error, MissingSecret, Options, Refusal, Scope, shared_not_running};
 
-use super::recreate::refuse_loss;
+use super::{limits, recreate::refuse_loss};
 use crate::{
     former,
     observed::{CLAIM, DryRun, NAMESPACE, Observed, ObservedObject, Ownership, Reference, SECRET},
@@ -27,6 +27,7 @@ pub(super) fn refuse(
     refuse_unmanaged(kube, observed, scope)?;
     refuse_lost_secrets(kube, observed, scope)?;
     refuse_rejected(kube, observed)?;
+    refuse_limited(kube, observed, options)?;
     refuse_loss(kube, observed, scope, options)
 }
 
@@ -205,6 +206,22 @@ fn refuse_rejected(kube: &KubernetesDesired, observed: &Observed) -> Result<(), 
         return Ok(());
     }
     Err(rejected.into())
+}
+
+/// Fails on what the limits of the namespace would stop later.
+fn refuse_limited(
+    kube: &KubernetesDesired,
+    observed: &Observed,
+    options: &Options,
+) -> Result<(), Error> {
+    if !options.request.applies() {
+        return Ok(());
+    }
+    let refusals = limits::refusals(kube, observed, options);
+    if refusals.is_empty() {
+        return Ok(());
+    }
+    Err(refusals.into())
 }
 
 /// Returns the first field that a reason names, as in `Service "web" is invalid:

@@ -3,6 +3,7 @@
 
 mod conflicts;
 mod deviations;
+mod limits;
 mod objects;
 mod recreate;
 mod refuse;

@@ -304,6 +304,58 @@ pub(super) async fn a_failed_job_reports_its_exit_code(sandbox: &Sandbox) {
     );
 }
 
+pub(super) async fn what_cannot_fit_changes_nothing(sandbox: &Sandbox) {
+    let mut desired = sandbox.desired();
+    desired.serve("web");
+    desired.container("Deployment", "web")["resources"] =
+        json!({"requests": {"memory": "16Mi"}, "limits": {"memory": "32Mi"}});
+    sandbox.apply_all(&desired).await;
+    let kubectl = |args: &[&str]| sandbox.kubectl(args);
+    let hard = "--hard=requests.memory=40Mi,pods=3";
+    kubectl(&["create", "quota", "team", hard]);
+    let settled = || kubectl(&["get", "quota", "team", "-o", "jsonpath={.status.used.pods}"]);
+    let begin = Instant::now();
+    while settled() != "1" && begin.elapsed() < Duration::from_secs(20) {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let before = sandbox.versions();
+    // What fits is applied, and what does not is named with its numbers.
+    desired.manifest("Deployment", "web")["spec"]["replicas"] = json!(3);
+    let error = sandbox.try_apply(&desired).await.unwrap_err();
+    assert_eq!(error.code, Code::PlanQuota);
+    assert_eq!(
+        error.message,
+        format!(
+            "quota `team` of namespace `{}` allows 40Mi of `requests.memory`: 16Mi are used, and \
+             this apply needs 32Mi more (`web` 48Mi in all)",
+            sandbox.system
+        )
+    );
+    assert_eq!(sandbox.versions(), before);
+    desired.manifest("Deployment", "web")["spec"]["replicas"] = json!(2);
+    sandbox.apply_all(&desired).await;
+
+    let file = sandbox.root.path().join("range.json");
+    let range = json!({
+        "apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "sizes"},
+        "spec": {"limits": [{"type": "Container", "max": {"memory": "24Mi"}}]},
+    });
+    std::fs::write(&file, range.to_string()).unwrap();
+    kubectl(&["create", "--filename", &file.display().to_string()]);
+    let before = sandbox.versions();
+    // A workload that stays as it is may be outside a range that came later.
+    sandbox.apply_all(&desired).await;
+    desired.container("Deployment", "web")["env"] = json!([{"name": "LOG", "value": "debug"}]);
+    let error = sandbox.try_apply(&desired).await.unwrap_err();
+    assert_eq!(error.code, Code::PlanLimitRange);
+    assert!(
+        error.message.contains("has a limit of 32Mi memory"),
+        "{}",
+        error.message
+    );
+    assert_eq!(sandbox.versions(), before);
+}
+
 pub(super) async fn a_rejected_object_changes_nothing(sandbox: &Sandbox) {
     let mut desired = sandbox.desired();
     desired.serve("web");

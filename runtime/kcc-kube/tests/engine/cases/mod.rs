@@ -43,6 +43,7 @@ cases! {
         zero_replicas_are_not_awaited,
         a_failed_job_reports_its_exit_code,
         a_rejected_object_changes_nothing,
+        what_cannot_fit_changes_nothing,
         an_immutable_change_replaces_unless_data_is_lost,
         what_has_data_is_recreated_on_request,
         an_unreachable_cluster_is_named,;
