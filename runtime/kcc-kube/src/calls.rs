@@ -50,6 +50,12 @@ pub(crate) enum Call {
         reference: Reference,
         secret: CreatedSecret,
     },
+    /// Makes a Secret kcc's, with its value.
+    AdoptSecret {
+        reference: Reference,
+        secret: CreatedSecret,
+        uid: String,
+    },
     UpdateSecret {
         reference: Reference,
         secret: CreatedSecret,
@@ -115,6 +121,15 @@ fn in_order(payload: &Payload) -> Vec<Call> {
         Payload::CreateSecret { reference, secret } => {
             vec![Call::CreateSecret { reference, secret }]
         }
+        Payload::AdoptSecret {
+            reference,
+            secret,
+            uid,
+        } => vec![Call::AdoptSecret {
+            reference,
+            secret,
+            uid,
+        }],
         Payload::UpdateSecret {
             reference,
             secret,

@@ -291,6 +291,14 @@ impl Driver for KubeDriver<'_> {
                 // If another writer was faster, its Secret stays.
                 self.client.create(reference, &object).await
             }
+            Call::AdoptSecret {
+                reference,
+                secret,
+                uid,
+            } => {
+                let change = secrets::adopt(uid, secret);
+                self.client.change(reference, &change).await
+            }
             Call::UpdateSecret {
                 reference,
                 secret,

@@ -38,6 +38,12 @@ pub(crate) enum Payload {
         reference: Reference,
         secret: CreatedSecret,
     },
+    /// Makes a Secret that another tool created kcc's, with its value.
+    AdoptSecret {
+        reference: Reference,
+        secret: CreatedSecret,
+        uid: String,
+    },
     /// Updates a Secret to the provider's value.
     UpdateSecret {
         reference: Reference,

@@ -33,13 +33,27 @@ pub(crate) fn keys<'s>(secret: &'s CreatedSecret, value: &str) -> BTreeMap<&'s s
     keys
 }
 
+/// The annotations by which other tools know their objects again.
+const MARKS: [&str; 3] = [
+    "meta.helm.sh/release-name",
+    "meta.helm.sh/release-namespace",
+    "kubectl.kubernetes.io/last-applied-configuration",
+];
+
+/// Builds the patch that makes an existing Secret kcc's and keeps its value, if its
+/// identity still matches.
+pub(crate) fn adopt(uid: &str, secret: &CreatedSecret) -> Value {
+    let marks = MARKS.map(|mark| (mark.to_owned(), Value::Null));
+    let marks: serde_json::Map<_, _> = marks.into_iter().collect();
+    json!({"metadata": {"uid": uid, "labels": secret.labels, "annotations": marks}})
+}
+
 /// Builds the patch that gives an existing Secret another value, if its identity
 /// still matches.
 pub(crate) fn update(uid: &str, secret: &CreatedSecret, value: &str) -> Value {
-    json!({
-        "metadata": {"uid": uid, "labels": secret.labels},
-        "stringData": keys(secret, value),
-    })
+    let mut change = adopt(uid, secret);
+    change["stringData"] = json!(keys(secret, value));
+    change
 }
 
 /// Returns true if the value comes from outside kcc, so that it may change.

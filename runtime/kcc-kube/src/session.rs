@@ -19,7 +19,7 @@ use kcc_plan::{
     ApplyReport, Cancel, Context, Deviation, DriftOptions, DriftReport, Error, Event, ExecOptions,
     ExecStreams, ForwardOptions, LogLine, LogOptions, LogReport, MissingSecret, Operation, Options,
     Plan, Record, Recovery, Redaction, Reporter, Request, Scope, Secrets, StatusReport, Store,
-    execute, forward, make_calls, observe_undisturbed, read_logs, start_order,
+    Tool, execute, forward, make_calls, observe_undisturbed, read_logs, start_order,
     timeline::{self, Timeline},
     unredacted,
 };
@@ -623,6 +623,7 @@ impl<'a> Session<'a> {
         )
         .await?;
         if let Some(tool) = self.options.take_over {
+            self.find_former_secrets(tool, &mut observed).await?;
             let namespace = &self.kube.namespace;
             let (all, _) = self.client.namespace_objects(namespace).await?;
             observed.remains = former::remains(&observed, self.kube, &all, tool);
@@ -654,6 +655,31 @@ impl<'a> Session<'a> {
             }
         }
         Ok(observed)
+    }
+
+    /// Finds the Secrets of a tool that kcc can go on with: one that it generates only with
+    /// the value under its key, which may unlock data.
+    async fn find_former_secrets(&self, tool: Tool, observed: &mut Observed) -> Result<(), Error> {
+        for secret in &self.kube.secrets {
+            let reference = Reference::core(SECRET, &self.kube.namespace, &secret.name);
+            let Some(existing) = observed.objects.get_mut(&reference.key()) else {
+                continue;
+            };
+            let foreign = existing.ownership == Ownership::Unmanaged;
+            if !foreign || former::maker(&existing.live) != Some(tool) {
+                continue;
+            }
+            let has_value = secrets::is_external(secret)
+                || self
+                    .client
+                    .secret_value(&reference, &secret.key)
+                    .await?
+                    .is_some();
+            if has_value {
+                existing.ownership = Ownership::Former;
+            }
+        }
+        Ok(())
     }
 
     fn driver(&self) -> KubeDriver<'_> {

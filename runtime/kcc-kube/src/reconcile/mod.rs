@@ -48,6 +48,8 @@ const WORKLOADS: [&str; 5] = ["Deployment", "StatefulSet", "DaemonSet", JOB, "Cr
 const JOB: &str = "Job";
 /// The field with the number of replicas, as plans name it.
 const REPLICAS: &str = "replicas";
+/// The cause of an update of a Secret.
+const CHANGED_VALUE: &str = "its provider's value changed";
 
 /// Returns true if a kind has pods.
 pub(crate) fn is_workload(kind: &str) -> bool {
@@ -166,7 +168,7 @@ impl<'a> Reconciler<'a> {
                 None => {
                     let secret = secret.clone();
                     let payload = Payload::CreateSecret { reference, secret };
-                    (Action::Create, "does not exist", payload)
+                    (Action::Create, "does not exist".to_owned(), payload)
                 }
                 Some(existing) if self.observed.stale.contains(&secret.name) => {
                     let payload = Payload::UpdateSecret {
@@ -174,7 +176,18 @@ impl<'a> Reconciler<'a> {
                         secret: secret.clone(),
                         uid: existing.uid.clone(),
                     };
-                    (Action::Update, "its provider's value changed", payload)
+                    (Action::Update, CHANGED_VALUE.to_owned(), payload)
+                }
+                Some(existing) if existing.ownership == Ownership::Former => {
+                    let payload = Payload::AdoptSecret {
+                        reference,
+                        secret: secret.clone(),
+                        uid: existing.uid.clone(),
+                    };
+                    let tool = former::maker(&existing.live).map(|tool| tool.to_string());
+                    let tool = tool.unwrap_or_else(|| "another tool".to_owned());
+                    let cause = format!("taken over from {tool} with its value");
+                    (Action::Update, cause, payload)
                 }
                 Some(_) => {
                     self.plan.count_unchanged();

@@ -24,7 +24,7 @@ pub(super) fn refuse(
     let scope = &Scope::of(desired);
     refuse_unshared(desired, kube, observed)?;
     refuse_unrecorded(observed, scope)?;
-    refuse_unmanaged(kube, observed, scope)?;
+    refuse_unmanaged(kube, observed, scope, options)?;
     refuse_lost_secrets(kube, observed, scope)?;
     refuse_rejected(kube, observed)?;
     refuse_limited(kube, observed, options)?;
@@ -109,6 +109,7 @@ fn refuse_unmanaged(
     kube: &KubernetesDesired,
     observed: &Observed,
     scope: &Scope,
+    options: &Options,
 ) -> Result<(), Error> {
     let secrets = kube
         .secrets
@@ -150,7 +151,14 @@ fn refuse_unmanaged(
         .collect();
     let reason = "already exists and is not managed by kcc";
     let error = refused(Code::PlanForeignObject, reason);
-    if let Some(tool) = former::maker(&first.live).filter(|_| first.reference.kind != SECRET) {
+    let name = &first.reference.name;
+    if first.reference.kind == SECRET && options.take_over.is_some() {
+        // The value that kcc would need is under another key, or there is none.
+        return Err(error.help(format!(
+            "use it as it is: `secrets: {name:?}: kubernetes: {{name: {name:?}, key: \"…\"}}`"
+        )));
+    }
+    if let Some(tool) = former::maker(&first.live) {
         let plan = scope.command("plan");
         return Err(error.help(format!(
             "see what it takes to take over what {tool} made: `{plan} --take-over {}`",

@@ -345,6 +345,9 @@ impl SimulatedEngine for Cluster {
                     }
                 }
             }
+            Call::AdoptSecret { reference, uid, .. } => {
+                self.existing(reference, uid)?;
+            }
             Call::UpdateSecret { reference, uid, .. } => {
                 self.existing(reference, uid)?;
                 self.clock += 1;

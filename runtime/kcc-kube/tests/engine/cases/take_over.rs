@@ -6,7 +6,7 @@ use kcc_diag::Code;
 use kcc_plan::{Options, Tool};
 use serde_json::{Value, json};
 
-use crate::kubernetes::{Draft, Sandbox};
+use crate::kubernetes::{Draft, Sandbox, labels};
 
 /// Returns an object of the desired state as another tool writes it: with labels and
 /// annotations of its own, and without kcc's.
@@ -79,8 +79,31 @@ pub(super) async fn what_helm_made_is_taken_over(sandbox: &Sandbox) {
         "metadata": {"name": "sh.helm.release.v1.shop.v1",
             "labels": {"owner": "helm", "name": "shop", "status": "deployed", "version": "1"}},
     });
+    // A secret that kcc would generate, with the value that unlocks what is there.
+    desired
+        .engine
+        .secrets
+        .push(kcc_lower::kubernetes::CreatedSecret {
+            name: "token".to_owned(),
+            key: "value".to_owned(),
+            encoded: false,
+            provider: kcc_model::SecretProvider::Generate {},
+            shared_from: None,
+            component: Some("web".to_owned()),
+            team: "storefront".to_owned(),
+            labels: labels(&sandbox.system, Some("web")),
+        });
+    let token = json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "token", "labels": service["metadata"]["labels"],
+            "annotations": of_release},
+        "stringData": {"value": "of the release", "other": "stays"},
+    });
     let create = ["create", "--field-manager=helm"];
-    write(sandbox, &create, &[deployment, service, extra, record]);
+    let objects = [deployment, service, extra, record, token];
+    write(sandbox, &create, &objects);
+    let secret = sandbox.uid("secret", "token");
     let annotate = ["annotate", "deployment", "web", "acme.com/on-call=payments"];
     let by_ops = ["--field-manager=ops"];
     sandbox.kubectl(&[&annotate[..], &by_ops].concat());
@@ -108,6 +131,7 @@ pub(super) async fn what_helm_made_is_taken_over(sandbox: &Sandbox) {
         "metadata.labels.helm.sh/chart: \"web-1.2.3\" → none",
         "= stays  ConfigMap  extra  made by Helm (release `shop`) and not declared",
         "kubectl -n",
+        "~ update Secret token taken over from Helm with its value",
     ] {
         assert!(squeezed(&text).contains(&squeezed(part)), "{part}: {text}");
     }
@@ -124,6 +148,20 @@ pub(super) async fn what_helm_made_is_taken_over(sandbox: &Sandbox) {
     assert!(report.is_complete(), "{report:#?}");
     let deployment = read(sandbox, "deployment", "web");
     assert_eq!(sandbox.uid("deployment", "web"), uid);
+    assert_eq!(sandbox.uid("secret", "token"), secret);
+    let token = read(sandbox, "secret", "token");
+    assert_eq!(token["data"]["value"], "b2YgdGhlIHJlbGVhc2U=");
+    assert_eq!(token["data"]["other"], "c3RheXM=");
+    assert_eq!(
+        token["metadata"]["labels"]["app.kubernetes.io/managed-by"],
+        "kcc"
+    );
+    let annotations = &token["metadata"]["annotations"];
+    assert_eq!(
+        annotations.get("meta.helm.sh/release-name"),
+        None,
+        "{token}"
+    );
     let left = managers(&deployment);
     let left: Vec<_> = left
         .iter()
