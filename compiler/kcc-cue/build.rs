@@ -68,7 +68,8 @@ fn run() -> Result<(), String> {
         let evaluator = Path::new(&evaluator);
         let module = evaluator.join("evaluator.cwasm");
         println!("cargo::rerun-if-changed={}", module.display());
-        return take(evaluator);
+        let identity = key([module].into_iter(), evaluator, &[])?;
+        return take(evaluator, &identity);
     }
 
     let target = variable("TARGET")?;
@@ -92,7 +93,7 @@ fn run() -> Result<(), String> {
     if !evaluator.join("evaluator.cwasm").is_file() {
         build(&cache, &evaluator, &guest, &builder, &target)?;
     }
-    take(&evaluator)
+    take(&evaluator, &key)
 }
 
 fn variable(name: &str) -> Result<String, String> {
@@ -378,7 +379,7 @@ fn finish(mut command: Command, what: &str) -> Result<(), String> {
 /// Links the evaluator into this build's output directory and exports its path. One in
 /// the cache is not watched: its name says all about it, and one that this build makes
 /// would be newer than the build, so that the next one would start over.
-fn take(evaluator: &Path) -> Result<(), String> {
+fn take(evaluator: &Path, identity: &str) -> Result<(), String> {
     let out = PathBuf::from(variable("OUT_DIR")?);
     link_all(evaluator, &out).map_err(|error| {
         format!(
@@ -386,6 +387,7 @@ fn take(evaluator: &Path) -> Result<(), String> {
             evaluator.display()
         )
     })?;
+    println!("cargo::rustc-env=KCC_EVALUATOR_IDENTITY={identity}");
     println!(
         "cargo::rustc-env=KCC_EVALUATOR={}",
         out.join("evaluator.cwasm").display()

@@ -39,6 +39,9 @@ pub struct Global {
     /// Limit the evaluation memory per target, at most 4Gi [default: 768Mi, and more for large systems]
     #[arg(long, value_name = "SIZE", global = true, value_parser = memory, hide_short_help = true)]
     pub eval_memory: Option<Bytes>,
+    /// Evaluate again what the cache has the result of
+    #[arg(long, global = true, hide_short_help = true)]
+    pub no_cache: bool,
     /// Use this kubeconfig context instead of the target's
     #[arg(long, value_name = "NAME", global = true)]
     pub context: Option<String>,

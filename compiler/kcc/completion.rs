@@ -149,7 +149,7 @@ impl System {
         let root = Root::find(&dir, std::path::Path::new("")).ok()?;
         Some(Self {
             sources: root.sources(),
-            evaluator: Evaluator::new().ok()?,
+            evaluator: Evaluator::default(),
         })
     }
 

@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn the_schema_for_editors_knows_short_ports() {
-        let files = schema(&Evaluator::new().unwrap()).unwrap();
+        let files = schema(&Evaluator::default()).unwrap();
         let short = files.iter().filter(|(_, text)| text.contains(PORTS.1));
         let short: Vec<_> = short.map(|(name, _)| name.as_str()).collect();
         assert_eq!(short, ["service.cue", "sidecar.cue"]);

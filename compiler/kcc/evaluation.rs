@@ -1,10 +1,27 @@
-//! [`evaluate`]: hands the files of a system to the evaluator.
+//! [`evaluate`]: hands the files of a system to the evaluator, which keeps its answers in
+//! the cache.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::Path};
 
-use kcc_cue::{Evaluated, Evaluation, Evaluator, EvaluatorError, Fragment, Limits};
+use kcc_cue::{Answers, Evaluated, Evaluation, Evaluator, EvaluatorError, Fragment, Limits};
 
-use crate::load::Sources;
+use crate::{cache::Store, load::Sources};
+
+impl Answers for Store {
+    fn get(&self, key: &str) -> Option<Vec<u8>> {
+        self.read(key)
+    }
+
+    fn put(&self, key: &str, answer: &[u8]) {
+        self.write(key, answer);
+    }
+}
+
+/// Returns an evaluator that keeps its answers in the directory of a cache, if there is one.
+pub fn evaluator(cache: Option<&Path>) -> Evaluator {
+    let store = cache.map(|directory| Store::new(directory.to_owned()));
+    Evaluator::with_answers(store.map(|store| Box::new(store) as Box<dyn Answers>))
+}
 
 /// Evaluates some targets, or all if none is named; a name that no target has evaluates
 /// none. `explain` keeps all lines behind each value.

@@ -7,6 +7,8 @@
 
 pub mod archives;
 pub mod args;
+pub mod cache;
+pub mod checked;
 pub mod cli;
 pub mod commands;
 pub mod compiled;

@@ -7,7 +7,8 @@
 //! Each stage is one function from the result of the stage before; the last one is
 //! [`Examined::lower`], which everything that has an examined system may call. A
 //! stage works on whatever the one before could produce, so that one run reports
-//! the mistakes of all stages; it fails once, at its end. What commands need
+//! the mistakes of all stages; it fails once, at its end. A check whose outcome is in the
+//! [`cache`](crate::cache) ends after loading. What commands need
 //! ([`check`], [`compile`], [`model`], [`traced`]) are short tails of the pipeline.
 //! Nothing here prints but the warnings of commands whose output is something else.
 
@@ -26,12 +27,17 @@ use kcc_tree::{ConfigTree, SYSTEM_FILE};
 
 use crate::{
     args,
+    cache::{
+        Store,
+        outcome::{self, CachedOutcome},
+    },
+    checked::Checked,
     compiled::Compiled,
     context::Context,
     copied, editor, evaluation,
     examined::Examined,
     failure::{Diagnosis, Failure},
-    load::{BuildContexts, Root, Sources, check_team_directories, instance_of},
+    load::{Observer, Question, Root, Sources, check_team_directories, instance_of},
     overrides, runtime,
     settings::Settings,
 };
@@ -95,11 +101,12 @@ fn load(settings: &Settings, dir: Option<&Path>) -> Result<Loaded, Failure> {
 /// Evaluates the targets, and adds what only the files themselves say.
 fn evaluate(
     loaded: &Loaded,
+    files: &Observer<'_>,
     settings: &Settings,
     targets: &Targets,
     blame: bool,
 ) -> Result<Evaluated, Failure> {
-    let evaluator = Evaluator::new()?;
+    let evaluator = evaluation::evaluator(settings.cache.as_deref());
     let kcc_cue::Evaluated {
         mut tree,
         mut found,
@@ -112,7 +119,7 @@ fn evaluate(
         settings.limits,
         blame,
     )?;
-    found.extend(add_sources(loaded, &mut tree));
+    found.extend(add_sources(loaded, files, &mut tree));
     let unknown = targets.0.iter().find(|target| !known.contains(*target));
     if let (Some(unknown), false) = (unknown, found.has_errors()) {
         return Err(no_target(unknown, &known));
@@ -128,16 +135,16 @@ fn evaluate(
 
 /// Adds the files that could not be read and the owners in CODEOWNERS to a tree.
 /// Returns what is wrong with either, and with the directories of teams.
-fn add_sources(loaded: &Loaded, tree: &mut ConfigTree) -> Diagnostics {
-    let Loaded { root, sources } = loaded;
-    let files = Arc::make_mut(&mut tree.files);
-    let mut found = sources.problems.report(files, Some(&tree.system));
+fn add_sources(loaded: &Loaded, files: &Observer<'_>, tree: &mut ConfigTree) -> Diagnostics {
+    let sources = &loaded.sources;
+    let table = Arc::make_mut(&mut tree.files);
+    let mut found = sources.problems.report(table, Some(&tree.system));
     // A file that could not be read may declare what seems to be missing.
     let problems = sources.problems.iter();
     let problems = problems.filter(|problem| problem.name != LOCK_FILE);
     let unread = problems.filter_map(|problem| tree.files.find(&problem.name));
     tree.partial.extend(unread);
-    found.extend(check_team_directories(root, &tree.system));
+    found.extend(check_team_directories(files, &tree.system));
     if let Some(codeowners) = &sources.codeowners {
         let names = sources.cue_files.iter().map(|file| &*file.name);
         found.extend(codeowners.assign(tree, &names.collect::<Vec<_>>()));
@@ -148,6 +155,7 @@ fn add_sources(loaded: &Loaded, tree: &mut ConfigTree) -> Diagnostics {
 /// Builds the model and checks the rules.
 fn examine(
     loaded: &Loaded,
+    files: &Observer<'_>,
     evaluated: Evaluated,
     settings: &Settings,
     targets: &Targets,
@@ -160,9 +168,8 @@ fn examine(
         known,
         schema,
     } = evaluated;
-    let contexts = BuildContexts::of(root);
     let examine = |tree: &ConfigTree, found| {
-        with_files(loaded, &contexts, |files| {
+        with_files(loaded, files, |files| {
             kcc_model::examine(tree, found, files)
         })
     };
@@ -197,16 +204,16 @@ fn examine(
 
 /// Calls a function with access to the files that fragments refer to.
 fn with_files<T>(
-    Loaded { root, sources }: &Loaded,
-    contexts: &BuildContexts<'_>,
+    loaded: &Loaded,
+    files: &Observer<'_>,
     work: impl FnOnce(ReferencedFiles<'_>) -> T,
 ) -> T {
     work(ReferencedFiles {
-        read: &|name| root.file(name),
-        list: &|name| root.list(name),
-        check_exists: &|name| root.there(name),
-        hash_context: &|build| contexts.hash(build),
-        images: &sources.lock.images,
+        read: &|name| files.file(name),
+        list: &|name| files.list(name),
+        check_exists: &|name| files.there(name),
+        hash_context: &|build| files.context(build),
+        images: &loaded.sources.lock.images,
     })
 }
 
@@ -218,28 +225,91 @@ fn examined(
     blame: bool,
 ) -> Result<Examined, Failure> {
     let loaded = load(settings, dir)?;
-    let evaluated = evaluate(&loaded, settings, targets, blame)?;
-    examine(&loaded, evaluated, settings, targets)
+    examined_sources(
+        &loaded,
+        &Observer::of(&loaded.root),
+        settings,
+        targets,
+        blame,
+    )
 }
 
-/// The result of `kcc check`.
-#[derive(Debug)]
-pub struct Checked {
-    /// Warnings; errors are a [`Failure`].
-    pub diagnosis: Diagnosis,
-    /// The number of components in all targets together.
-    pub components: usize,
-    /// The number of teams.
-    pub teams: usize,
-    /// The targets that were checked.
-    pub targets: Vec<String>,
-    /// True if the schema for editors in the system is that of another version of kcc.
-    pub has_old_schema: bool,
+/// Runs the stages between the first and the last.
+fn examined_sources(
+    loaded: &Loaded,
+    files: &Observer<'_>,
+    settings: &Settings,
+    targets: &Targets,
+    blame: bool,
+) -> Result<Examined, Failure> {
+    let evaluated = evaluate(loaded, files, settings, targets, blame)?;
+    examine(loaded, files, evaluated, settings, targets)
 }
 
-/// Checks a system for some targets, their lowering included.
+/// Everything that the outcome of a check depends on.
+#[derive(Debug, Default)]
+pub struct Inputs {
+    /// The key of the sources; none if they could not be loaded.
+    key: Option<String>,
+    /// The answers about other files.
+    answers: Vec<(Question, String)>,
+}
+
+impl Inputs {
+    /// Returns true if the same check may have another outcome by now.
+    pub fn have_changed(&self, context: &Context, dir: Option<&Path>, targets: &Targets) -> bool {
+        let settings = &context.settings;
+        let Ok(loaded) = load(settings, dir) else {
+            return self.key.is_some();
+        };
+        let key = outcome::key(&loaded.sources, settings, &targets.0);
+        self.key != Some(key) || !Observer::of(&loaded.root).confirms(&self.answers)
+    }
+}
+
+/// Checks a system for some targets, their lowering included. An outcome that the cache
+/// has is not found again.
 pub fn check(context: &Context, dir: Option<&Path>, targets: &Targets) -> Result<Checked, Failure> {
-    let system = examined(&context.settings, dir, targets, false)?;
+    check_with_inputs(context, dir, targets).0
+}
+
+/// Checks a system for some targets; returns also what the outcome depends on.
+pub fn check_with_inputs(
+    context: &Context,
+    dir: Option<&Path>,
+    targets: &Targets,
+) -> (Result<Checked, Failure>, Inputs) {
+    let settings = &context.settings;
+    let loaded = match load(settings, dir) {
+        Ok(loaded) => loaded,
+        Err(failure) => return (Err(failure), Inputs::default()),
+    };
+    let key = outcome::key(&loaded.sources, settings, &targets.0);
+    let store = settings.cache.clone().map(Store::new);
+    let known = store.as_ref();
+    let known = known.and_then(|store| CachedOutcome::read(store, &key, &loaded.root));
+    let (checked, answers) = known.unwrap_or_else(|| {
+        let files = Observer::of(&loaded.root);
+        let checked = check_sources(&loaded, &files, settings, targets);
+        let answers = files.answers();
+        if let Some(store) = &store {
+            CachedOutcome::write(store, &key, &checked, &answers);
+        }
+        (checked, answers)
+    });
+    let key = Some(key);
+    (checked, Inputs { key, answers })
+}
+
+/// Checks loaded sources for some targets. The result depends on nothing but the
+/// arguments.
+fn check_sources(
+    loaded: &Loaded,
+    files: &Observer<'_>,
+    settings: &Settings,
+    targets: &Targets,
+) -> Result<Checked, Failure> {
+    let system = examined_sources(loaded, files, settings, targets, false)?;
     let targets = system.model.targets.keys();
     let lowered: Vec<Outcome<_>> = targets.map(|target| system.lower(target)).collect();
     let refused = lowered.iter().any(Result::is_err);
@@ -257,21 +327,20 @@ pub fn check(context: &Context, dir: Option<&Path>, targets: &Targets) -> Result
         components: components.len(),
         teams: system.model.teams.len(),
         targets: system.model.targets.keys().cloned().collect(),
-        has_old_schema: has_old_schema(&system),
+        has_old_schema: has_old_schema(&system, files),
     })
 }
 
 /// Returns true if the schema for editors is there, and is not that of this kcc.
-fn has_old_schema(system: &Examined) -> bool {
-    let root = &system.root;
-    if root.there(&format!("{}/", editor::SCHEMA)).is_err() {
+fn has_old_schema(system: &Examined, files: &Observer<'_>) -> bool {
+    if files.there(&format!("{}/", editor::SCHEMA)).is_err() {
         return false;
     }
-    let files = system.schema.iter();
-    let files = files.filter_map(|id| system.tree.files.get(*id));
-    let mut vendored = files.filter_map(|file| editor::vendored(file.name(), file.text()));
+    let schema = system.schema.iter();
+    let schema = schema.filter_map(|id| system.tree.files.get(*id));
+    let mut vendored = schema.filter_map(|file| editor::vendored(file.name(), file.text()));
     vendored
-        .any(|(name, text)| root.read(&format!("{}/{name}", editor::SCHEMA)).as_ref() != Ok(&text))
+        .any(|(name, text)| files.text(&format!("{}/{name}", editor::SCHEMA)).as_ref() != Ok(&text))
 }
 
 /// Compiles one target; writes warnings to stderr.
@@ -341,8 +410,7 @@ pub fn compile_edited(
         }
     }
     let all = Targets::of(&[]);
-    let evaluated = evaluate(&loaded, settings, &all, false)?;
-    let system = examine(&loaded, evaluated, settings, &all)?;
+    let system = examined_sources(&loaded, &Observer::of(&loaded.root), settings, &all, false)?;
     let targets = system.model.targets.keys();
     let lowered = targets.map(|target| system.lower(target));
     let errors: Vec<_> = lowered.filter_map(Result::err).collect();
@@ -363,7 +431,7 @@ pub fn formatted<const N: usize>(
     name: &str,
     texts: [&str; N],
 ) -> Result<[Option<String>; N], Failure> {
-    let evaluator = Evaluator::new()?;
+    let evaluator = evaluation::evaluator(context.settings.cache.as_deref());
     let mut formatted = [const { None }; N];
     for (text, result) in texts.into_iter().zip(&mut formatted) {
         let sources = [kcc_cue::Fragment { name, text }];
@@ -392,7 +460,8 @@ pub fn locate_in(
     let settings = &context.settings;
     let targets = Targets::of(slice::from_ref(&scope.target));
     let loaded = load(settings, dir)?;
-    let evaluated = evaluate(&loaded, settings, &targets, false)?;
+    let files = Observer::of(&loaded.root);
+    let evaluated = evaluate(&loaded, &files, settings, &targets, false)?;
     let Evaluated {
         tree, found, known, ..
     } = evaluated;
@@ -522,10 +591,10 @@ pub struct UsedImages {
 /// facts about them are known is not reported.
 pub fn used_images(context: &Context, targets: &Targets) -> Result<UsedImages, Failure> {
     let loaded = load(&context.settings, None)?;
-    let evaluated = evaluate(&loaded, &context.settings, targets, false)?;
+    let files = Observer::of(&loaded.root);
+    let evaluated = evaluate(&loaded, &files, &context.settings, targets, false)?;
     let Evaluated { tree, found, .. } = evaluated;
-    let contexts = BuildContexts::of(&loaded.root);
-    let used = with_files(&loaded, &contexts, |files| {
+    let used = with_files(&loaded, &files, |files| {
         kcc_model::used_images(&tree, found, files)
     });
     let used = used.map_err(|diagnostics| {

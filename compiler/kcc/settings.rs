@@ -50,9 +50,27 @@ impl Environment {
     }
 
     fn is_set(&self, name: &str) -> bool {
-        self.variables
-            .get(name)
-            .is_some_and(|value| !value.is_empty())
+        self.set(name).is_some()
+    }
+
+    /// Returns the value of a variable that is set and not empty.
+    fn set(&self, name: &str) -> Option<&str> {
+        let value = self.variables.get(name)?;
+        Some(value.as_str()).filter(|value| !value.is_empty())
+    }
+
+    /// Returns the directory that keeps results between runs: below `$KCC_CACHE`, or else
+    /// below the user's cache directory.
+    fn cache(&self) -> Option<PathBuf> {
+        let base = if let Some(own) = self.set("KCC_CACHE") {
+            PathBuf::from(own)
+        } else if let Some(caches) = self.set("XDG_CACHE_HOME") {
+            Path::new(caches).join("kcc")
+        } else {
+            let home = Path::new(self.set("HOME").or_else(|| self.set("USERPROFILE"))?);
+            home.join(".cache/kcc")
+        };
+        base.is_absolute().then(|| base.join("results"))
     }
 }
 
@@ -77,6 +95,8 @@ pub struct Settings {
     pub bars: bool,
     /// The limits for the evaluation of one target.
     pub limits: Limits,
+    /// The directory that keeps results, if results may be kept.
+    pub cache: Option<PathBuf>,
     /// The kubeconfig context that overrides the target's.
     pub context: Option<String>,
     /// The namespace that overrides the target's.
@@ -112,6 +132,7 @@ impl Settings {
             verbose: global.verbose,
             bars: terminal && !global.no_progress && !global.quiet,
             limits: global.limits(),
+            cache: environment.cache().filter(|_| !global.no_cache),
             context: global.context.clone(),
             namespace: global.namespace.clone(),
             environment,
@@ -142,6 +163,34 @@ mod tests {
             ..Environment::default()
         };
         Settings::new(&Cli::try_parse_from(args).unwrap().global, environment).color
+    }
+
+    fn cache(args: &[&str], variables: &[(&str, &str)]) -> Option<PathBuf> {
+        let args = ["kcc", "check"].iter().chain(args);
+        let environment = Environment {
+            variables: variables
+                .iter()
+                .map(|(k, v)| ((*k).into(), (*v).into()))
+                .collect(),
+            ..Environment::default()
+        };
+        Settings::new(&Cli::try_parse_from(args).unwrap().global, environment).cache
+    }
+
+    #[test]
+    fn the_environment_says_where_results_are_stored() {
+        let all = [
+            ("KCC_CACHE", "/a"),
+            ("XDG_CACHE_HOME", "/b"),
+            ("HOME", "/c"),
+        ];
+        let some = |path: &str| Some(PathBuf::from(path));
+        assert_eq!(cache(&[], &all), some("/a/results"));
+        assert_eq!(cache(&[], &all[1..]), some("/b/kcc/results"));
+        assert_eq!(cache(&[], &all[2..]), some("/c/.cache/kcc/results"));
+        assert_eq!(cache(&[], &[]), None);
+        assert_eq!(cache(&[], &[("KCC_CACHE", ""), ("HOME", "c")]), None);
+        assert_eq!(cache(&["--no-cache"], &all), None);
     }
 
     #[test]

@@ -41,7 +41,7 @@ use scramble::{edits, scramble};
 use systems::{Fault, System, faults, systems};
 
 /// A process has only one.
-static EVALUATOR: LazyLock<Evaluator> = LazyLock::new(|| Evaluator::new().unwrap());
+static EVALUATOR: LazyLock<Evaluator> = LazyLock::new(Evaluator::default);
 
 /// The default number of systems.
 const ROUNDS: u64 = 40;

@@ -20,6 +20,9 @@ use kcc_test_support::{Archive, CommandOutput, binary, golden, isolated, kcc, wr
 /// The sections with expectations; all others are files.
 const EXPECTED: [&str; 3] = ["stdout", "stderr", "exit"];
 
+/// Commands that change nothing, so that they can be run twice.
+const READING: [&str; 6] = ["blame", "check", "graph", "model", "parity", "render"];
+
 /// The mark at the end of an output without a trailing newline.
 const NO_NEWLINE: &str = "[no newline]\n";
 
@@ -206,7 +209,21 @@ impl Script {
             command = isolated(&copy, &self.root);
             command.uid(user).gid(user);
         }
-        Ok(CommandOutput::of(command.args(args).envs(&self.env)))
+        // The first run finds the cache empty, unless it repeats a question of another
+        // command of the case; the second one must say the same from the cache.
+        let cache = self.root.with_file_name("cache");
+        command.env("KCC_CACHE", cache).args(args).envs(&self.env);
+        let output = CommandOutput::of(&mut command);
+        let reads = |word: &String| READING.contains(&word.as_str());
+        if args.iter().any(reads) && !args.iter().any(|arg| arg == "-o" || arg == "--watch") {
+            let cached = CommandOutput::of(&mut command);
+            let parts =
+                |output: &CommandOutput| (output.code, output.out.clone(), output.err.clone());
+            if parts(&cached) != parts(&output) {
+                return Err(format!("the second run says something else:\n{cached:?}"));
+            }
+        }
+        Ok(output)
     }
 
     /// Replaces everything in an output that depends on the machine.

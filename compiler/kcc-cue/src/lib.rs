@@ -18,7 +18,7 @@ mod unmatched;
 mod wire;
 
 pub use evaluate::{Evaluated, Evaluation, Fragment, evaluate};
-pub use evaluator::{Evaluator, EvaluatorError, Limits};
+pub use evaluator::{Answers, Evaluator, EvaluatorError, Limits};
 pub use exchange::schema;
 pub use format::{Formatted, format};
 pub use packages::{Imports, Package};

@@ -8,10 +8,12 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Code, Files, MistakeKind, Path, Span, Subject};
 
 /// The severity of a diagnostic; any error fails the stage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Severity {
     /// A mistake that makes the configuration unusable.
     Error,
@@ -30,7 +32,7 @@ impl Severity {
 }
 
 /// A marked span in a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Label {
     /// The range to mark.
     pub span: Span,
@@ -41,7 +43,7 @@ pub struct Label {
 }
 
 /// One mistake or warning, with everything needed to render it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Diagnostic {
     /// The code, which has a page.
     pub code: Code,
@@ -214,7 +216,7 @@ pub fn at_more_paths(message: String, others: usize) -> String {
 }
 
 /// The diagnostics of a stage; in display order after [`Diagnostics::sort`].
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Diagnostics(Vec<Diagnostic>);
 
 impl Diagnostics {

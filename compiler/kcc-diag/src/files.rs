@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub struct FileId(pub u32);
 
 /// A range of bytes in one file; `end` is exclusive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Span {
     /// The file.
     pub file: FileId,

@@ -4,10 +4,12 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::Path;
 
 /// The thing that a diagnostic is about.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Subject {
     /// The system as a whole, a file, or an engine.
     #[default]
@@ -57,7 +59,7 @@ impl fmt::Display for Subject {
 }
 
 /// The kind of statement that a diagnostic makes about its subject.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MistakeKind {
     /// Something that is written is wrong.
     #[default]

@@ -42,6 +42,11 @@ pub struct Codeowners {
 }
 
 impl Codeowners {
+    /// Returns everything that it was parsed from.
+    pub fn input(&self) -> [&str; 3] {
+        [&self.name, &self.text, &self.prefix]
+    }
+
     /// Parses the text of a file. `name` is its path relative to the system's root,
     /// and `prefix` the path from the repository's root to the system's, with a
     /// slash at its end unless it is empty.

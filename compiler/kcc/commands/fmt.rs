@@ -7,11 +7,12 @@ use std::{
 };
 
 use clap::Args;
-use kcc_cue::{Evaluator, Formatted, Fragment};
+use kcc_cue::{Formatted, Fragment};
 
 use super::CommandResult;
 use crate::{
     context::Context,
+    evaluation,
     exit::Exit,
     failure::{Diagnosis, Failure},
     load::{self, PathError},
@@ -117,7 +118,7 @@ impl Fmt {
 
 fn format(context: &Context, sources: &[Fragment<'_>]) -> Result<Formatted, Failure> {
     Ok(kcc_cue::format(
-        &Evaluator::new()?,
+        &evaluation::evaluator(context.settings.cache.as_deref()),
         sources,
         context.settings.limits,
     )?)

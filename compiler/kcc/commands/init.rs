@@ -154,7 +154,7 @@ fn write_editor_files(
     }
     let schema = dir.join(editor::SCHEMA);
     fs::create_dir_all(&schema).map_err(cannot(editor::SCHEMA))?;
-    let files = editor::schema(&Evaluator::new()?)?;
+    let files = editor::schema(&Evaluator::default())?;
     // Files of another version may declare the same fields.
     for entry in fs::read_dir(&schema).map_err(cannot(editor::SCHEMA))? {
         let path = entry.map_err(cannot(editor::SCHEMA))?.path();

@@ -8,14 +8,14 @@ use super::Root;
 
 /// The hashes of the build contexts of a system.
 #[derive(Debug)]
-pub struct BuildContexts<'a> {
+pub(super) struct BuildContexts<'a> {
     root: &'a Root,
     hashes: RefCell<BTreeMap<String, Result<String, String>>>,
 }
 
 impl<'a> BuildContexts<'a> {
     /// Creates an empty cache for the builds of a system.
-    pub fn of(root: &'a Root) -> Self {
+    pub(super) fn of(root: &'a Root) -> Self {
         Self {
             root,
             hashes: RefCell::default(),
@@ -25,7 +25,7 @@ impl<'a> BuildContexts<'a> {
     /// Returns the hash of everything that goes into an image: the files of its
     /// context that `.dockerignore` does not exclude, its Dockerfile, arguments and
     /// stage.
-    pub fn hash(&self, build: &Build) -> Result<String, String> {
+    pub(super) fn hash(&self, build: &Build) -> Result<String, String> {
         let key = format!("{build:?}");
         let known = self.hashes.borrow().get(&key).cloned();
         known.unwrap_or_else(|| {

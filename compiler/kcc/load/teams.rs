@@ -1,49 +1,41 @@
 //! The directories of teams, as `system.teams` declares them: which team owns a
 //! file, and the diagnostics for directories that do not exist.
 
-use std::path::Path;
-
 use kcc_diag::{Code, Diagnostic, Diagnostics};
 use kcc_tree::{Node, OriginKind};
 
-use super::Root;
+use super::{Observer, team_directory::TeamDirectory};
 
 /// Reports teams whose directory does not exist: all of their fragments would
 /// silently be missing.
-pub fn check_team_directories(root: &Root, system: &Node) -> Diagnostics {
+pub fn check_team_directories(files: &Observer<'_>, system: &Node) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     for (team, dir, node) in kcc_tree::team_folders(system) {
-        let path = root.path().join(dir);
-        let (message, label, help) = if root.outside(&path).is_some() {
-            (
+        let (message, label, help) = match files.team_directory(dir) {
+            TeamDirectory::Found => continue,
+            TeamDirectory::Outside => (
                 format!("directory `{dir}` of team `{team}` is outside the system's directory"),
                 "points outside".to_owned(),
                 "move it below the directory of `kcc.cue`".to_owned(),
-            )
-        } else if path.is_dir() {
-            let Some(real) = real_name(root, &path).filter(|real| real != normalized(dir)) else {
-                continue;
-            };
-            (
+            ),
+            TeamDirectory::Link(real) => (
                 format!("directory `{dir}` of team `{team}` is a symbolic link"),
                 format!("its fragments are in `{real}`"),
                 format!("write `path: \"{real}\"`"),
-            )
-        } else if path.exists() {
-            (
+            ),
+            TeamDirectory::Other => (
                 format!("`{dir}` of team `{team}` is not a directory"),
                 "a file".to_owned(),
                 "write the directory that contains the team's fragments".to_owned(),
-            )
-        } else {
-            (
+            ),
+            TeamDirectory::Missing(similar) => (
                 format!("directory `{dir}` of team `{team}` does not exist"),
                 "no such directory".to_owned(),
-                similar_directory(root, dir).map_or_else(
+                similar.map_or_else(
                     || "create the directory, or remove the team".to_owned(),
                     |similar| format!("write `path: \"{similar}\"`"),
                 ),
-            )
+            ),
         };
         let mut diagnostic = Diagnostic::error(Code::LoadTeamFolder, message)
             .at(kcc_tree::Path::of(["system", "teams", team, "path"]))
@@ -60,48 +52,14 @@ pub fn check_team_directories(root: &Root, system: &Node) -> Diagnostics {
     diagnostics
 }
 
-fn normalized(dir: &str) -> &str {
-    dir.trim_start_matches("./").trim_end_matches('/')
-}
-
-/// Returns the path of a directory below the root, with symbolic links resolved.
-fn real_name(root: &Root, path: &Path) -> Option<String> {
-    root.name(&path.canonicalize().ok()?)
-}
-
-/// Returns the sibling of a missing directory with the most similar name.
-fn similar_directory(root: &Root, dir: &str) -> Option<String> {
-    let (parent, name) = normalized(dir)
-        .rsplit_once('/')
-        .unwrap_or(("", normalized(dir)));
-    let mut names: Vec<String> = std::fs::read_dir(root.path().join(parent))
-        .ok()?
-        .filter_map(|entry| {
-            let entry = entry.ok()?;
-            entry
-                .file_type()
-                .ok()?
-                .is_dir()
-                .then(|| entry.file_name().into_string().ok())?
-        })
-        .collect();
-    names.sort();
-    let similar = kcc_diag::nearest(name, names.iter().map(String::as_str))?;
-    Some(if parent.is_empty() {
-        similar.to_owned()
-    } else {
-        format!("{parent}/{similar}")
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::{os::unix::fs::symlink, path::Path};
 
     use kcc_test_support::{directory_with, tree::node};
     use serde_json::json;
 
-    use super::*;
+    use super::{super::Root, *};
 
     #[test]
     fn reports_team_directories_that_are_not_real_directories() {
@@ -120,7 +78,7 @@ mod tests {
             "zero": {"path": "nothing/like/it"},
         }});
         let system = node(&system, None);
-        let reported: Vec<_> = check_team_directories(&root, &system)
+        let reported: Vec<_> = check_team_directories(&Observer::of(&root), &system)
             .into_iter()
             .map(|d| format!("{}; {}", d.message, d.help.unwrap()))
             .collect();

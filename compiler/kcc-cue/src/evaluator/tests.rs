@@ -1,15 +1,20 @@
 //! The host with small modules that each misbehave in one way.
 
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+
 use super::*;
 
 fn budget() -> Budget {
     Limits::default().budget(0)
 }
 
-fn fixture(name: &str) -> Result<Evaluator, EvaluatorError> {
+fn fixture(name: &str) -> Result<Guest, EvaluatorError> {
     let path = std::path::Path::new(env!("KCC_EVALUATOR_FIXTURES")).join(name);
     let code = std::fs::read(path).expect("the build compiles the fixtures");
-    Evaluator::from_loaded(embedded::load_fixture(&settings::settings(), &code))
+    Guest::new(embedded::load_fixture(&settings::settings(), &code)).map_err(EvaluatorError::Load)
 }
 
 fn run(name: &str, budget: Budget) -> Result<Result<Vec<u8>, Stopped>, EvaluatorError> {
@@ -129,7 +134,7 @@ fn names_an_unsupported_import() {
 
 #[test]
 fn loads_the_embedded_evaluator() {
-    let evaluator = Evaluator::new().unwrap();
+    let evaluator = Evaluator::default();
     let answer = evaluator
         .run(br#"{"version":1,"op":"schema"}"#, budget())
         .unwrap()
@@ -137,4 +142,49 @@ fn loads_the_embedded_evaluator() {
     let answer: serde_json::Value = serde_json::from_slice(&answer).unwrap();
     assert_eq!(answer["version"], 1);
     assert!(!answer["schema"].as_array().unwrap().is_empty(), "{answer}");
+}
+
+/// Remembers every answer, and counts those that it gave.
+#[derive(Clone, Default)]
+struct Remembered(Arc<Mutex<Memory>>);
+
+#[derive(Default)]
+struct Memory {
+    answers: BTreeMap<String, Vec<u8>>,
+    given: usize,
+}
+
+impl Answers for Remembered {
+    fn get(&self, key: &str) -> Option<Vec<u8>> {
+        let mut remembered = self.0.lock().unwrap();
+        let answer = remembered.answers.get(key).cloned();
+        remembered.given += usize::from(answer.is_some());
+        answer
+    }
+
+    fn put(&self, key: &str, answer: &[u8]) {
+        let mut remembered = self.0.lock().unwrap();
+        remembered.answers.insert(key.to_owned(), answer.to_vec());
+    }
+}
+
+#[test]
+fn a_known_answer_needs_no_guest() {
+    let remembered = Remembered::default();
+    let evaluator = || Evaluator::with_answers(Some(Box::new(remembered.clone())));
+    let request = br#"{"version":1,"op":"schema"}"#;
+    let answer = evaluator().run(request, budget()).unwrap().unwrap();
+    let second = evaluator();
+    assert_eq!(second.run(request, budget()).unwrap().unwrap(), answer);
+    assert_eq!(remembered.0.lock().unwrap().given, 1);
+    // Another request, or another limit, is another question.
+    let other = br#"{"version":1,"op":"schema" }"#;
+    second.run(other, budget()).unwrap().unwrap();
+    let short = Budget {
+        memory: budget().memory - 1,
+        ..budget()
+    };
+    second.run(request, short).unwrap().unwrap();
+    let remembered = remembered.0.lock().unwrap();
+    assert_eq!((remembered.answers.len(), remembered.given), (3, 1));
 }

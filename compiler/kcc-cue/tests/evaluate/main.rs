@@ -10,8 +10,7 @@ use kcc_cue::{Evaluated, Evaluation, Evaluator, Fragment, Imports, Limits};
 use kcc_diag::{Format, Style, render};
 use kcc_test_support::Archive;
 
-static EVALUATOR: LazyLock<Evaluator> =
-    LazyLock::new(|| Evaluator::new().expect("the evaluator loads"));
+static EVALUATOR: LazyLock<Evaluator> = LazyLock::new(Evaluator::default);
 
 /// A system of three teams, each with a directory of its name.
 const TEAMS: &str = r#"
