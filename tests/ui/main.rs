@@ -9,6 +9,7 @@ mod case;
 mod kinds;
 mod panic;
 mod precommit;
+mod watch;
 
 use std::{
     fs,
@@ -51,6 +52,9 @@ fn main() -> ExitCode {
     }));
     trials.push(Trial::test("pre-commit", || {
         precommit::the_hook_rejects_only_bad_fragments().map_err(Into::into)
+    }));
+    trials.push(Trial::test("watch", || {
+        watch::changes_are_reported_as_files_are_saved().map_err(Into::into)
     }));
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -1,6 +1,9 @@
 //! `kcc check`: reports everything that can be detected before anything runs, for
 //! all targets at once.
 
+mod report;
+mod watch;
+
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
@@ -9,27 +12,29 @@ use std::{
 use clap::Args;
 use kcc_diag::Format;
 
+use self::report::report;
 use super::CommandResult;
 use crate::{
     context::Context,
-    editor,
     exit::Exit,
     failure::Failure,
     load::Root,
     pipeline::{self, Targets},
     printer::Stdout,
-    summary::counted,
 };
 
 /// Check the system for every target
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  kcc check\n  kcc check examples/shop --target prod\n  kcc check $(git diff --name-only '*.cue')     check each system with a changed fragment\n  kcc check --format json | jq .code"
+    after_help = "Examples:\n  kcc check\n  kcc check examples/shop --target prod\n  kcc check $(git diff --name-only '*.cue')     check each system with a changed fragment\n  kcc check --watch                             while you edit\n  kcc check --format json | jq .code"
 )]
 pub struct Check {
     /// Check only TARGET; may be repeated [default: all targets]
     #[arg(short, long, value_name = "TARGET", add = crate::completion::targets())]
     pub target: Vec<String>,
+    /// Check again whenever a file is saved, and print what breaks or is fixed
+    #[arg(short, long)]
+    pub watch: bool,
     /// Directories or files of the systems to check, each system once [default: the
     /// current directory]
     #[arg(value_name = "PATH")]
@@ -48,6 +53,15 @@ impl Check {
                 "SARIF describes one system at a time",
                 "check each system with a command of its own",
             ));
+        }
+        if self.watch {
+            if !others.is_empty() {
+                return Err(Failure::usage(
+                    "`--watch` watches one system at a time",
+                    "watch each system with a command of its own",
+                ));
+            }
+            return watch::run(context, first.as_deref(), &targets);
         }
         if others.is_empty() {
             return check(context, first.as_deref(), &targets);
@@ -96,27 +110,6 @@ fn is_cue_file(here: &Path, path: &Path) -> bool {
 
 /// Checks one system and prints a summary.
 fn check(context: &Context, dir: Option<&Path>, targets: &Targets) -> CommandResult {
-    let checked = pipeline::check(context, dir, targets)?;
-    let warnings = checked.diagnosis.diagnostics.iter().count();
-    context
-        .printer
-        .diagnosis(&checked.diagnosis, Stdout::Diagnostics);
-    context.printer.note(&format!(
-        "checked {} of {} for {}: {}",
-        counted(checked.components, "component"),
-        counted(checked.teams, "team"),
-        checked.targets.join(", "),
-        if warnings == 0 {
-            "no errors".to_owned()
-        } else {
-            format!("no errors, {}", counted(warnings, "warning"))
-        },
-    ));
-    if checked.has_old_schema {
-        context.printer.note(&format!(
-            "`{}` is from another version of kcc; `kcc init --update` renews it",
-            editor::SCHEMA
-        ));
-    }
+    report(context, &pipeline::check(context, dir, targets)?);
     Ok(Exit::Done)
 }
