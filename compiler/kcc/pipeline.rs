@@ -218,7 +218,7 @@ fn with_files<T>(
 }
 
 /// Runs all stages but the last.
-fn examined(
+pub fn examined(
     settings: &Settings,
     dir: Option<&Path>,
     targets: &Targets,

@@ -2,6 +2,7 @@
 //! all targets at once.
 
 mod report;
+mod since;
 mod watch;
 
 use std::{
@@ -26,12 +27,15 @@ use crate::{
 /// Check the system for every target
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  kcc check\n  kcc check examples/shop --target prod\n  kcc check $(git diff --name-only '*.cue')     check each system with a changed fragment\n  kcc check --watch                             while you edit\n  kcc check --format json | jq .code"
+    after_help = "Examples:\n  kcc check\n  kcc check examples/shop --target prod\n  kcc check $(git diff --name-only '*.cue')     check each system with a changed fragment\n  kcc check --since main                        with what the changes can reach\n  kcc check --watch                             while you edit\n  kcc check --format json | jq .code"
 )]
 pub struct Check {
     /// Check only TARGET; may be repeated [default: all targets]
     #[arg(short, long, value_name = "TARGET", add = crate::completion::targets())]
     pub target: Vec<String>,
+    /// Print also which teams and targets the changes since REV, a revision of git, can reach
+    #[arg(long, value_name = "REV", conflicts_with = "watch")]
+    pub since: Option<String>,
     /// Check again whenever a file is saved, and print what breaks or is fixed
     #[arg(short, long)]
     pub watch: bool,
@@ -64,7 +68,17 @@ impl Check {
             return watch::run(context, first.as_deref(), &targets);
         }
         if others.is_empty() {
-            return check(context, first.as_deref(), &targets);
+            let exit = check(context, first.as_deref(), &targets)?;
+            if let Some(revision) = &self.since {
+                since::report(context, first.as_deref(), &targets, revision)?;
+            }
+            return Ok(exit);
+        }
+        if self.since.is_some() {
+            return Err(Failure::usage(
+                "`--since` compares one system at a time",
+                "check each system with a command of its own",
+            ));
         }
         let mut exit = Exit::Done;
         for system in std::iter::once(first).chain(others) {

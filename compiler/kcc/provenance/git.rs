@@ -15,6 +15,9 @@ use jiff::{
 };
 use kcc_plan::revision::Repository;
 use serde::{Serialize, Serializer};
+use tempfile::TempDir;
+
+use crate::failure::Failure;
 
 /// The length of abbreviated hashes, as in `git blame`.
 const ABBREVIATED: usize = 8;
@@ -44,17 +47,56 @@ impl Commit {
 }
 
 fn git(root: &Path, args: &[&str]) -> Option<String> {
+    git_with(root, args, None)
+}
+
+fn git_with(root: &Path, args: &[&str], index: Option<&Path>) -> Option<String> {
     let output = Command::new("git")
         .arg("-C")
         .arg(root)
         .args(args)
         .env("LC_ALL", "C")
         .env("GIT_OPTIONAL_LOCKS", "0")
+        .envs(index.map(|index| ("GIT_INDEX_FILE", index)))
         .stdin(Stdio::null())
         .output()
         .ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     output.status.success().then_some(text)
+}
+
+/// Writes the files that a revision has below a directory of a repository to a temporary
+/// one. The repository and its index stay as they are.
+pub fn checkout(directory: &Path, revision: &str) -> Result<TempDir, Failure> {
+    let failed = |help: &str| {
+        let message = format!("git has no revision `{revision}` of the system");
+        Failure::usage(message, help.to_owned())
+    };
+    if revision.starts_with('-') {
+        return Err(failed(
+            "name a commit, a branch or a tag, such as `main` or `HEAD~1`",
+        ));
+    }
+    let top = git(directory, &["rev-parse", "--show-toplevel"])
+        .ok_or_else(|| failed("run the command in a git repository, with git installed"))?;
+    let prefix = git(directory, &["rev-parse", "--show-prefix"]).unwrap_or_default();
+    let tree = format!("{revision}:{}", prefix.trim_end_matches('\n'));
+    let cannot_write = |error| Failure::io("cannot write a temporary directory", error);
+    let scratch = tempfile::tempdir().map_err(cannot_write)?;
+    let index = scratch.path().join(".kcc-index");
+    let to = format!("--prefix={}/", scratch.path().display());
+    let read = ["read-tree", tree.as_str()];
+    let write = ["checkout-index", "--all", "--quiet", to.as_str()];
+    for args in [&read[..], &write] {
+        let top = Path::new(top.trim_end_matches('\n'));
+        if git_with(top, args, Some(&index)).is_none() {
+            return Err(failed(
+                "name a commit, a branch or a tag, such as `main` or `HEAD~1`",
+            ));
+        }
+    }
+    std::fs::remove_file(index).map_err(cannot_write)?;
+    Ok(scratch)
 }
 
 /// Returns the facts about the repository of a directory below the system's root; none

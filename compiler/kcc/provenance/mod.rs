@@ -3,7 +3,7 @@
 //! origins of fields in a plan are views of it.
 //!
 //! Takes the evaluated configuration tree, the model and the desired state. Only
-//! [`git`] reads anything else: it runs `git blame`.
+//! [`git`] reads anything else: it runs `git`.
 
 mod commits;
 mod declared;
@@ -26,7 +26,7 @@ pub use difference::{Difference, Side, differences};
 pub use field_path::{FieldPath, unknown_path};
 pub use fragment_origins::FragmentOrigins;
 pub use fragment_record::FragmentRecord;
-pub use git::Commit;
+pub use git::{Commit, checkout};
 pub use inferred::{inferred_variables, withheld_url};
 pub use line::{Effect, Line, LineKind};
 pub use live::{LiveDifference, live_differences};
