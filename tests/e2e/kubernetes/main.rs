@@ -7,6 +7,7 @@
 
 mod canary;
 mod cases;
+mod conflicts;
 mod connections;
 mod drift;
 mod example;
@@ -49,6 +50,9 @@ fn main() -> ExitCode {
     let canary = Case::new("a_canary_is_found_only_where_it_is_read", |testbed| {
         canary::is_found_only_where_it_is_read(testbed);
     });
+    let conflicts = Case::new("fifty_conflicts_have_remedies_that_work", |testbed| {
+        conflicts::fifty_conflicts_have_remedies_that_work(testbed);
+    });
     let killed = Case::new("a_killed_api_server_is_survived", |testbed| {
         outages::a_killed_api_server_is_survived(&testbed);
     });
@@ -58,7 +62,7 @@ fn main() -> ExitCode {
         Testbed::find,
         Some(2),
         shop.chain(examples)
-            .chain([operators, lock, fields, drift])
+            .chain([operators, lock, fields, drift, conflicts])
             .chain([canary, killed.alone()])
             .chain(kills)
             .chain(incidents::cases()),
