@@ -12,7 +12,7 @@ use kcc_capsule::{
 };
 use kcc_diag::Code;
 use kcc_plan::{
-    ApplyReport, Error, Options, Reporter, StatusReport,
+    ApplyReport, Error, Event, Options, Reporter, StatusReport,
     revision::{Content, RevisionSource},
 };
 
@@ -149,6 +149,11 @@ impl Copy {
             }
         };
         let report = runtime::apply_until(&self.compiled, &self.options, reporter, &mut look)?;
+        for fault in &self.reproduction.faults {
+            let text = format!("fault: {} `{}`", fault.action.as_str(), fault.component);
+            reporter.event(&Event::Note { text: &text });
+            runtime::inject(&self.compiled, &self.options, fault)?;
+        }
         let left = time.saturating_sub(begun.elapsed());
         let left = if report.is_complete() {
             left

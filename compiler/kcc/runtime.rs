@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kcc_capsule::{Capsule, Capture};
+use kcc_capsule::{Capsule, Capture, Fault};
 use kcc_docker::EngineImages;
 use kcc_image::{Answers, Moved, Question, Reader};
 use kcc_lock::Digest;
@@ -279,6 +279,15 @@ pub fn local_images(
         }
         Ok(found)
     })
+}
+
+/// Injects a fault into the containers of a component, and waits until it is over.
+pub fn inject(compiled: &Compiled, options: &Options, fault: &Fault) -> Result<(), Failure> {
+    let desired = compiled.desired();
+    run(
+        compiled,
+        kcc_docker::inject(desired, options, &fault.component, fault.action),
+    )
 }
 
 /// Makes an image of the files in a tar, unless the Docker engine has it.

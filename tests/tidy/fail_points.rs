@@ -38,6 +38,9 @@ const READS: [&str; 19] = [
     "start_exec",
 ];
 
+/// Calls that disturb a container of a copy on purpose, and leave it as it was.
+const INJECTED: [&str; 3] = ["disconnect_network", "kill_container", "pause_container"];
+
 /// Functions that only try a change, or ask for a permission.
 const TRIES: [&str; 3] = ["dry_run", "dry_run_creation", "may"];
 
@@ -60,7 +63,7 @@ fn unguarded(sources: &[Source]) -> Vec<String> {
             } else {
                 &kube
             };
-            let changes = |call: &str| !READS.contains(&call);
+            let changes = |call: &str| !READS.contains(&call) && !INJECTED.contains(&call);
             let change = calls
                 .captures_iter(body)
                 .find(|call| changes(&call[1]) && !TRIES.contains(&&begin[1]));
@@ -91,7 +94,7 @@ fn finds_violations() {
     let bad = [
         source(
             "docker",
-            "async fn f(&self) { self.docker.kill_container(id).await }",
+            "async fn f(&self) { self.docker.rename_container(id).await }",
         ),
         source("kube", "async fn f(&self) { api.delete(name).await }"),
     ];

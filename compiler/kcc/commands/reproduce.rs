@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeSet, fmt::Write as _, path::PathBuf, time::Duration};
 
-use clap::Args;
-use kcc_capsule::{Choices, Fidelity, Purpose, Sighted, Sighting};
+use clap::{Args, ValueEnum};
+use kcc_capsule::{Choices, Fault, Fidelity, Mode, Purpose, Sighted, Sighting};
 use kcc_diag::Format;
 use kcc_model::{Bytes, Millis, Name};
 use serde::Serialize;
@@ -72,12 +72,29 @@ pub struct Parts {
     /// Limit the memory of all containers together
     #[arg(long, value_name = "SIZE", value_parser = size, default_value = "4Gi")]
     pub memory: Bytes,
+    /// Order of events to repeat
+    #[arg(long, value_name = "MODE", value_enum, default_value_t = ModeArg::Pinned)]
+    pub mode: ModeArg,
+    /// Take the faults of `--mode faults` from a number instead of the capsule
+    #[arg(long, value_name = "NUMBER")]
+    pub seed: Option<u64>,
     /// Run images of the right names, whatever their digests are
     #[arg(long)]
     pub any_image: bool,
     /// Image with `kcc` for Linux in its path, for stubs [default: made of this program]
     #[arg(long, value_name = "IMAGE")]
     pub stub_image: Option<String>,
+}
+
+/// The values of `--mode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ModeArg {
+    /// Images, names and the start order of needs
+    Pinned,
+    /// Moreover one component after the other, in the recorded order
+    Ordered,
+    /// Moreover the recorded faults, or those of `--seed`
+    Faults,
 }
 
 impl Parts {
@@ -89,6 +106,12 @@ impl Parts {
             without: self.without.iter().cloned().collect(),
             memory: Some(self.memory),
             purpose,
+            mode: match (self.mode, self.seed) {
+                (ModeArg::Pinned, None) => Mode::Pinned,
+                (ModeArg::Ordered, None) => Mode::Ordered,
+                // A seed is of use with faults alone.
+                (_, seed) => Mode::Faults(seed),
+            },
             ..Choices::default()
         };
         let images = Images {
@@ -107,6 +130,9 @@ struct Document<'a> {
     instance: Option<&'a Name>,
     components: &'a BTreeSet<Name>,
     stubs: &'a BTreeSet<Name>,
+    order: &'a [Name],
+    #[serde(skip_serializing_if = "<[Fault]>::is_empty")]
+    faults: &'a [Fault],
     fidelity: &'a Fidelity,
     #[serde(skip_serializing_if = "Option::is_none")]
     appeared: Option<bool>,
@@ -186,6 +212,8 @@ fn print(context: &Context, file: &str, copy: &Copy, judgement: Option<&Judgemen
             instance: reproduction.lowered.desired.instance.as_ref(),
             components: &reproduction.copied,
             stubs: &reproduction.stubs,
+            order: &reproduction.order,
+            faults: &reproduction.faults,
             fidelity: &reproduction.fidelity,
             appeared: judgement.and_then(|judgement| judgement.appeared),
             symptoms: judgement.iter().flat_map(|one| &one.sightings).collect(),

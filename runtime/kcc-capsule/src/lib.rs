@@ -15,6 +15,7 @@ mod capture;
 mod check;
 mod fidelity;
 mod file;
+mod order;
 mod process;
 mod processes;
 mod ran;
@@ -27,6 +28,7 @@ pub use capture::{
 pub use check::{Sighted, Sighting, appeared, sightings};
 pub use fidelity::{Fidelity, Field, Treatment};
 pub use file::{read, write};
+pub use order::{Fault, Mode, faults, start_order};
 pub use process::{Part, Process, Unit};
 pub use processes::processes;
 pub use ran::Ran;

@@ -29,6 +29,7 @@ use serde_json::Value;
 use crate::{
     Capsule, Fidelity, Ran,
     check::failing,
+    order::{Fault, Mode, chain, faults, start_order},
     process::{FIELD, Part, Process, SECRET, Unit},
     processes,
 };
@@ -53,6 +54,8 @@ pub struct Choices {
     pub stub: Stub,
     /// The purpose of the copy.
     pub purpose: Purpose,
+    /// The part of the order of events to repeat.
+    pub mode: Mode,
     /// The desired state to bring up in the place of the revision's, without what was
     /// edited by hand.
     pub current: Option<Content>,
@@ -76,6 +79,10 @@ pub struct Reproduction {
     pub model: CheckedModel,
     /// The components that run as in production.
     pub copied: BTreeSet<Name>,
+    /// The components in the order in which they start.
+    pub order: Vec<Name>,
+    /// The faults to inject once all have started, in this order.
+    pub faults: Vec<Fault>,
     /// The components that do not run, because nothing of them ran in production.
     pub absent: BTreeSet<Name>,
     /// The components that a stub replaces.
@@ -166,6 +173,19 @@ pub fn reproduce(capsule: &Capsule, choices: &Choices) -> Result<Reproduction, R
     for component in lowered.desired.components.values_mut() {
         component.after.retain(|need, _| !ran.absent.contains(need));
     }
+    let order = start_order(&capsule.capture, &lowered.desired.components);
+    if choices.mode != Mode::Pinned {
+        let failing = &selection.failing;
+        let healthy = order.iter().filter(|name| !failing.contains(*name));
+        let healthy = healthy.cloned().collect();
+        chain(&mut lowered.desired.components, &order, &healthy);
+    }
+    let running: Vec<Name> = order
+        .iter()
+        .filter(|name| selection.copied.contains(*name) && !ran.absent.contains(*name))
+        .cloned()
+        .collect();
+    let faults = faults(&capsule.capture, choices.mode, &running);
     let before = docker.clone();
     for (name, container) in &mut docker.containers {
         if !selection.stubs.contains_key(&container.component) {
@@ -188,6 +208,8 @@ pub fn reproduce(capsule: &Capsule, choices: &Choices) -> Result<Reproduction, R
     Ok(Reproduction {
         absent: absent.collect(),
         copied: selection.copied,
+        order,
+        faults,
         stubs: selection.stubs.into_keys().collect(),
         images: capsule.capture.images.clone(),
         lowered,

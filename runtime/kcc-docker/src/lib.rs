@@ -49,6 +49,7 @@ mod endpoint;
 mod engine_image;
 mod evidence;
 mod exec;
+mod fault;
 mod files;
 mod forward;
 mod hex;
@@ -80,6 +81,7 @@ mod timeline;
 pub use context::context_hash;
 pub use credentials::{RegistryLogin, registry_login};
 pub use engine_image::EngineImage;
+pub use fault::inject;
 pub use history::record;
 pub use image_source::EngineImages;
 pub use session::{

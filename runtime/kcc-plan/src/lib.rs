@@ -64,6 +64,7 @@ mod exec;
 mod execute;
 mod explanation;
 pub mod fail_points;
+mod fault;
 mod finding;
 mod fingerprint;
 mod forward;
@@ -110,6 +111,7 @@ pub use exec::{
     ExecSource, ExecStreams, TerminalSize, exec, running_container,
 };
 pub use execute::{execute, make_calls};
+pub use fault::FaultAction;
 pub use finding::{Finding, FindingKind};
 pub use fingerprint::Fingerprint;
 pub use forward::{Connection, ForwardEngine, ForwardOptions, forward};

@@ -4,6 +4,7 @@
 mod copy;
 mod create;
 mod exec;
+mod fault;
 mod image;
 mod logs;
 mod queries;
