@@ -48,7 +48,7 @@ impl Symptom {
     /// components that only wait.
     pub fn all_of(status: &StatusReport) -> (Vec<Self>, Vec<Waiting>) {
         let roots = status.roots().into_iter();
-        let symptoms = roots.map(|(name, status)| Self::of(name, status)).collect();
+        let mut symptoms: Vec<_> = roots.map(|(name, status)| Self::of(name, status)).collect();
         let waiting = status.components.iter();
         let waiting = waiting.filter(|(_, status)| !status.needs.is_empty());
         let waiting = waiting.map(|(name, status)| Waiting {
@@ -59,7 +59,19 @@ impl Symptom {
                 .map(|need| need.component.clone())
                 .collect(),
         });
-        (symptoms, waiting.collect())
+        let waiting: Vec<Waiting> = waiting.collect();
+        // One that was scaled to none has all that it should have, and others wait for it.
+        for cause in waiting.iter().filter_map(|one| one.needs.last()) {
+            let known = |one: &Self| one.component.as_ref() == Some(cause);
+            if let (false, Some(found)) = (symptoms.iter().any(known), status.components.get(cause))
+            {
+                symptoms.push(Self {
+                    kind: Some(TOO_FEW.to_owned()),
+                    ..Self::of(cause, found)
+                });
+            }
+        }
+        (symptoms, waiting)
     }
 
     /// Returns the failure of a component.

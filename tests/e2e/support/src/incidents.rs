@@ -100,7 +100,7 @@ pub const ALL: &[Incident] = &[
             "wait --for=delete pods -l app.kubernetes.io/name=payments --timeout=60s",
             "delete pods -l app.kubernetes.io/name=checkout",
         ],
-        ("checkout", "exit-code"),
+        ("payments", "too-few-replicas"),
     ),
     broken(
         "dependency-deleted",
