@@ -104,6 +104,9 @@ const ATTEMPTS: [(&str, &str); 6] = [
     ),
 ];
 
+/// The file of a capsule.
+const CAPSULE: &str = "canary.capsule";
+
 /// A system whose secret has a value that is looked for.
 pub struct Canary<H: Host> {
     /// The system.
@@ -239,6 +242,14 @@ impl<H: Host> Canary<H> {
         assert_eq!(ran.code, Some(4), "{ran:#?}");
         self.run(&["status", "--target", target]);
         self.run(&["plan", "--target", target]);
+        self.ok(&[
+            "capture",
+            "--target",
+            target,
+            "--edited-values",
+            "-o",
+            CAPSULE,
+        ]);
         self.check();
         self.write("true");
         self.ok(apply);
@@ -293,8 +304,9 @@ impl<H: Host> Canary<H> {
         for directory in files {
             self.keep_files(&directory);
         }
-        let plan = self.system.path("plan.json");
-        self.keep_files(&plan);
+        for file in ["plan.json", CAPSULE] {
+            self.keep_files(&self.system.path(file));
+        }
         for (name, text) in std::mem::take(&mut self.texts) {
             for needle in needles() {
                 if let Some(at) = text.find(&needle) {

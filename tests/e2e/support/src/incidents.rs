@@ -161,9 +161,9 @@ pub const ALL: &[Incident] = &[
         ("helathz", "healthz"),
     ),
     mistake(
-        "check-times-out",
+        "check-of-other-protocol",
         r#"command: ["nc", "-ll", "-p", "8080", "-e", "cat"], health: http: "/healthz""#,
-        "probe-timeout",
+        "startup-failing",
         (r#"health: http: "/healthz""#, r#"health: tcp: "http""#),
     ),
     mistake(
@@ -193,7 +193,7 @@ pub const ALL: &[Incident] = &[
     mistake(
         "disk-full",
         r#"command: ["sh", "-c", "head -c 4000000 /dev/zero >/data/log || exit 8; exec httpd -f -p 8080 -h /etc"], volumes: data: {mount: "/data", ephemeral: {size: "1Mi", memory: true}}"#,
-        "disk-full",
+        "exit-code",
         ("4000000", "4000"),
     ),
     mistake(
