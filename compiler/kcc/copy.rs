@@ -51,6 +51,8 @@ pub struct Judgement {
     pub sightings: Vec<Sighting>,
     /// True if all symptoms that it can show have appeared; none if it can show none.
     pub appeared: Option<bool>,
+    /// True if every component of the copy is ready: no other failure has come instead.
+    pub ready: bool,
     /// The time from the beginning of the apply.
     pub after: Duration,
 }
@@ -168,7 +170,13 @@ impl Copy {
             }
         })?;
         let sightings = self.sightings(&status);
+        let Reproduction { copied, absent, .. } = &self.reproduction;
+        let mut running = copied.difference(absent);
         let judgement = Judgement {
+            ready: running.all(|name| {
+                let found = status.components.get(name);
+                found.is_some_and(kcc_plan::ComponentStatus::is_ready)
+            }),
             appeared: appeared(&sightings),
             sightings,
             after: begun.elapsed(),

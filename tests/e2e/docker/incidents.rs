@@ -23,7 +23,10 @@ pub(crate) fn cases() -> impl Iterator<Item = Case<Testbed>> {
     let seeded = Case::new("a_seed_gives_one_order_of_events", |testbed| {
         a_seed_gives_one_order_of_events(&testbed);
     });
-    incidents.chain([large, seeded])
+    let other = Case::new("another_failure_is_no_correction", |testbed| {
+        another_failure_is_no_correction(&testbed);
+    });
+    incidents.chain([large, seeded, other])
 }
 
 /// Checks that the same starts and faults happen in the same order each time.
@@ -56,6 +59,20 @@ fn a_seed_gives_one_order_of_events(testbed: &Arc<Testbed>) {
         assert_eq!(removed.code, Some(0), "{removed:#?}");
     }
     assert_eq!(seen.len(), 1, "{seen:#?}");
+}
+
+/// Checks that a test fails if the component fails for another reason now.
+fn another_failure_is_no_correction(testbed: &Arc<Testbed>) {
+    testbed.shell_image(SHELL);
+    let directory = tempfile::tempdir().unwrap();
+    let incident = ALL.iter().find(|one| one.name == "command-wrong").unwrap();
+    let file = incident.capsule();
+    let file = file.to_str().unwrap();
+    let fragment = incident.fragment(&system_of(file)).replace("htppd", "true");
+    fs::write(directory.path().join("kcc.cue"), fragment).unwrap();
+    let args = ["test", file, "--any-image", "--timeout", "20s"];
+    let failed = run(testbed, directory.path(), &args);
+    assert_eq!(failed.code, Some(1), "{failed:#?}");
 }
 
 /// Checks that a copy beyond the budget is refused before anything is changed.
