@@ -65,7 +65,11 @@ pub fn start_order(capture: &Capture, components: &BTreeMap<Name, DesiredCompone
             let mut needs = components[**name].after.keys();
             needs.all(|need| !left.contains(need))
         };
-        let position = |name: &&Name| (positions.get(name.as_str()).copied(), (*name).clone());
+        // One without an event comes last.
+        let position = |name: &&Name| {
+            let first = positions.get(name.as_str()).copied();
+            (first.unwrap_or(usize::MAX), (*name).clone())
+        };
         let next = left.iter().filter(is_free).copied().min_by_key(position);
         // Rules forbid cycles, but a record may be from another time.
         let Some(next) = next.or_else(|| left.first().copied()) else {
