@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::{
     Capture, Symptom,
-    symptom::{DOWN, exit_code, family, is_generic, is_of_cluster},
+    symptom::{DOWN, exit_code, family, is_generic, is_of_cluster, is_of_network},
 };
 
 /// A symptom, and what the copy shows of it.
@@ -180,7 +180,8 @@ fn is_same(production: &Symptom, copy: &Symptom) -> bool {
     let (then, now) = (family(then), family(now));
     let same_kind = then == now
         // One engine knows causes of an exit that the other one does not tell apart.
-        || both_ended && (is_generic(then) || is_generic(now))
+        || both_ended && (is_generic(then) && is_of_network(now))
+        || both_ended && (is_of_network(then) && is_generic(now))
         || then == "health" && now.starts_with("health");
     same_kind && same_code
 }

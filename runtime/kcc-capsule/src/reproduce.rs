@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kcc_diag::Diagnostics;
 use kcc_lower::{
     EngineDesired, Lowered,
-    docker::{Container, DockerDesired, HealthCheck},
+    docker::{Container, DockerDesired, HealthCheck, Mount},
     parity::{self, Verdict},
 };
 use kcc_model::{
@@ -23,7 +23,7 @@ use kcc_plan::{
     Scope,
     revision::{Content, RecordedComponent, Shared},
 };
-use kcc_tree::{ConfigTree, Node, Value as TreeValue};
+use kcc_tree::{ConfigTree, Engine, Node, Value as TreeValue};
 use serde_json::Value;
 
 use crate::{
@@ -190,6 +190,9 @@ pub fn reproduce(capsule: &Capsule, choices: &Choices) -> Result<Reproduction, R
     for (name, container) in &mut docker.containers {
         if !selection.stubs.contains_key(&container.component) {
             adopt_all(name, container, &processes_then);
+            if capsule.capture.engine == Engine::Kubernetes {
+                open_tmpfs(container);
+            }
         }
     }
     cut(docker, &ran.cut);
@@ -615,6 +618,21 @@ fn stub_of(component: &Component, stub: &Stub) -> Result<Component, Refused> {
         annotations: BTreeMap::new(),
         ..component.clone()
     })
+}
+
+/// Lets everybody write to each tmpfs, as in a pod. Without a mode an engine may give it
+/// that of a directory that it has just made, which is root's.
+fn open_tmpfs(container: &mut Container) {
+    let steps = container
+        .init
+        .iter_mut()
+        .map(|step| &mut step.container.mounts);
+    let all = steps.chain([&mut container.mounts]);
+    for mount in all.flat_map(BTreeMap::values_mut) {
+        if let Mount::Tmpfs(options) = mount {
+            options.mode.get_or_insert(0o1777);
+        }
+    }
 }
 
 /// Gives a container and its init steps the values that they had.

@@ -223,6 +223,12 @@ pub(crate) fn is_generic(family: &str) -> bool {
     family == "exit"
 }
 
+/// Returns true for the family of an exit because another component was not reached: only
+/// Docker's causes tell it, and a closed policy is a name that does not resolve there.
+pub(crate) fn is_of_network(family: &str) -> bool {
+    matches!(family, "connection-refused" | "name-not-resolved")
+}
+
 /// Returns true for a cause that a Docker engine does not have.
 pub(crate) fn is_of_cluster(kind: &str) -> bool {
     OF_CLUSTER.contains(&kind)
