@@ -180,8 +180,8 @@ fn is_same(production: &Symptom, copy: &Symptom) -> bool {
     let (then, now) = (family(then), family(now));
     let same_kind = then == now
         // One engine knows causes of an exit that the other one does not tell apart.
-        || both_ended && (is_generic(then) && is_of_network(now))
-        || both_ended && (is_of_network(then) && is_generic(now))
+        || both_ended
+            && (is_generic(then) && is_of_network(now) || is_of_network(then) && is_generic(now))
         || then == "health" && now.starts_with("health");
     same_kind && same_code
 }

@@ -36,9 +36,10 @@ pub async fn inject(
                 client.start(name, name).await?;
             }
             FaultAction::Pause => {
-                client.pause(name).await?;
-                tokio::time::sleep(MOMENT).await;
-                client.unpause(name, name).await?;
+                if client.pause(name).await? {
+                    tokio::time::sleep(MOMENT).await;
+                    client.unpause(name, name).await?;
+                }
             }
             FaultAction::Disconnect => {
                 for network in container.networks.keys() {

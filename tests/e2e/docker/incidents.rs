@@ -52,7 +52,10 @@ fn a_seed_gives_one_order_of_events(testbed: &Arc<Testbed>) {
         let document: Value = serde_json::from_str(&ran.out).unwrap();
         assert_eq!(document["faults"].as_array().unwrap().len(), 3, "{ran:#?}");
         let lines = ran.err.lines();
-        let order = lines.filter(|line| line.contains("fault: ") || line.starts_with("done"));
+        let order = lines.filter(|line| {
+            let made = line.starts_with("done") && line.contains("container");
+            made || line.contains("fault: ")
+        });
         seen.insert(order.collect::<Vec<_>>().join("\n"));
         let down = ["down", "--capsule", file, "--volumes"];
         let removed = run(testbed, directory.path(), &down);

@@ -1,6 +1,9 @@
 //! The calls that disturb a container on purpose.
 
-use bollard::{models::NetworkDisconnectRequest, query_parameters::KillContainerOptions};
+use bollard::{
+    errors::Error as EngineError, models::NetworkDisconnectRequest,
+    query_parameters::KillContainerOptions,
+};
 use kcc_plan::Error;
 
 use super::{Client, is_missing, refused};
@@ -12,18 +15,24 @@ impl Client {
             .docker
             .kill_container(name, None::<KillContainerOptions>);
         match call.await {
-            Err(bollard::errors::Error::DockerResponseServerError {
+            Err(EngineError::DockerResponseServerError {
                 status_code: 409, ..
             }) => Ok(()),
             done => done.map_err(|error| refused("kill container", name, error)),
         }
     }
 
-    /// Pauses a container.
-    pub(crate) async fn pause(&self, name: &str) -> Result<(), Error> {
-        let call = self.docker.pause_container(name);
-        call.await
-            .map_err(|error| refused("pause container", name, error))
+    /// Pauses a container; returns false if it does not run.
+    pub(crate) async fn pause(&self, name: &str) -> Result<bool, Error> {
+        match self.docker.pause_container(name).await {
+            Err(EngineError::DockerResponseServerError {
+                status_code: 409 | 500,
+                ..
+            }) => Ok(false),
+            done => done
+                .map(|()| true)
+                .map_err(|error| refused("pause container", name, error)),
+        }
     }
 
     /// Takes a container off a network, unless it is not on it.
