@@ -93,16 +93,6 @@ pub const ALL: &[Incident] = &[
         ("checkout", "exit-code"),
     ),
     broken(
-        "dependency-down",
-        SERVES,
-        &[
-            "scale deployment payments --replicas 0",
-            "wait --for=delete pods -l app.kubernetes.io/name=payments --timeout=60s",
-            "delete pods -l app.kubernetes.io/name=checkout",
-        ],
-        ("payments", "too-few-replicas"),
-    ),
-    broken(
         "dependency-deleted",
         SERVES,
         &[
