@@ -177,7 +177,7 @@ fn verdict(expect: Expect, judgement: &Judgement) -> Verdict {
     match (expect, judgement.appeared) {
         (_, None) => Verdict::Inconclusive,
         (Expect::Present, Some(true)) => Verdict::Passed,
-        // Another failure in its place is no correction.
+        // Another failure in its place is not a correction.
         (Expect::Gone, Some(false)) if judgement.ready => Verdict::Passed,
         (Expect::Present, Some(false)) | (Expect::Gone, Some(_)) => Verdict::Failed,
     }

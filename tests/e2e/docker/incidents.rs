@@ -23,8 +23,8 @@ pub(crate) fn cases() -> impl Iterator<Item = Case<Testbed>> {
     let seeded = Case::new("a_seed_gives_one_order_of_events", |testbed| {
         a_seed_gives_one_order_of_events(&testbed);
     });
-    let other = Case::new("another_failure_is_no_correction", |testbed| {
-        another_failure_is_no_correction(&testbed);
+    let other = Case::new("another_failure_does_not_pass", |testbed| {
+        another_failure_does_not_pass(&testbed);
     });
     incidents.chain([large, seeded, other])
 }
@@ -65,7 +65,7 @@ fn a_seed_gives_one_order_of_events(testbed: &Arc<Testbed>) {
 }
 
 /// Checks that a test fails if the component fails for another reason now.
-fn another_failure_is_no_correction(testbed: &Arc<Testbed>) {
+fn another_failure_does_not_pass(testbed: &Arc<Testbed>) {
     testbed.shell_image(SHELL);
     let directory = tempfile::tempdir().unwrap();
     let incident = ALL.iter().find(|one| one.name == "command-wrong").unwrap();
