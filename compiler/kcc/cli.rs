@@ -9,9 +9,9 @@ use crate::commands::{
     completions::Completions, diff::Diff, down::Down, drift::Drift, exec::Exec, explain::Explain,
     fmt::Fmt, graph::Graph, history::History, init::Init, lock::Lock, logs::Logs, man::Man,
     model::Model, parity::Parity, plan::Plan, port_forward::PortForward, rbac::Rbac,
-    recover::Recover, render::Render, reproduce::Reproduce, restart::Restart, rollback::Rollback,
-    run::Run, show::Show, start::Start, status::Status, stop::Stop, stub::Stub, test::Test,
-    timeline::Timeline, wait::Wait,
+    record::Record, recover::Recover, render::Render, reproduce::Reproduce, restart::Restart,
+    rollback::Rollback, run::Run, show::Show, start::Start, status::Status, stop::Stop, stub::Stub,
+    test::Test, timeline::Timeline, wait::Wait,
 };
 use crate::{args::Global, context::Context, overrides, printer::Stdout};
 
@@ -56,6 +56,7 @@ pub enum Command {
     Wait(Wait),
     Logs(Logs),
     Timeline(Timeline),
+    Record(Record),
     Capture(Capture),
     Reproduce(Reproduce),
     Test(Test),
@@ -117,6 +118,7 @@ impl Command {
             Self::Wait(command) => command.run(context),
             Self::Logs(command) => command.run(context),
             Self::Timeline(command) => command.run(context),
+            Self::Record(command) => command.run(context),
             Self::Capture(command) => command.run(context),
             Self::Reproduce(command) => command.run(context),
             Self::Test(command) => command.run(context),

@@ -79,7 +79,9 @@ fn line(event: &Event<'_>, verbose: bool) -> Option<String> {
                 state_name(*until)
             )
         }
-        Event::Ready { component, until } => {
+        Event::Ready {
+            component, until, ..
+        } => {
             format!("ready    {component} is {}", state_name(*until))
         }
         Event::NotReady {

@@ -12,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::future::{self, Either};
 use kcc_capsule::{Capsule, Capture, Fault};
 use kcc_docker::EngineImages;
 use kcc_image::{Answers, Moved, Question, Reader};
@@ -19,12 +20,12 @@ use kcc_lock::Digest;
 use kcc_lower::EngineDesired;
 use kcc_model::Name;
 use kcc_plan::{
-    ApplyReport, Cancel, DriftOptions, DriftReport, Error, ExecOptions, ExecOutput, ExecStreams,
-    ForwardOptions, LogLine, LogOptions, LogReport, Options, Plan, Recovery, Reporter, Scope,
-    StatusReport,
+    ApplyReport, Cancel, ClientEvents, DriftOptions, DriftReport, Error, ExecOptions, ExecOutput,
+    ExecStreams, ForwardOptions, LogLine, LogOptions, LogReport, Options, Plan, Recording,
+    RecordingOptions, Recovery, Reporter, Scope, StatusReport,
     archive::{Added, ArchivedRevision, Verified},
     revision::{FoundRevision, HistoryNow, RevisionId},
-    timeline::Timeline,
+    timeline::{Observation, Sources, Timeline},
 };
 use tokio::signal;
 
@@ -43,6 +44,9 @@ const OVERLAP: Duration = Duration::from_millis(200);
 
 /// The time between two looks at the state of a target.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+
+/// The longest time for which a command waits for the journal after its own work.
+const KEEPING: Duration = Duration::from_millis(500);
 
 /// Builds the options for the engine crates.
 pub fn options(context: &Context, compiled: &Compiled) -> Options {
@@ -98,7 +102,8 @@ pub fn drift(
     options: &Options,
     drift: &DriftOptions,
 ) -> Result<DriftReport, Failure> {
-    run(compiled, engine!(compiled: drift(options, drift)))
+    let work = engine!(compiled: drift(options, drift));
+    run(compiled, keeping(compiled, options, work))
 }
 
 /// Applies the desired state.
@@ -108,8 +113,17 @@ pub fn apply(
     reporter: &dyn Reporter,
 ) -> Result<ApplyReport, Failure> {
     let cancel = Cancel::new();
-    let work = engine!(compiled: apply(options, reporter, &cancel));
-    run(compiled, stoppable(&cancel, work))
+    run(compiled, async {
+        let events = ClientEvents::new(reporter, options);
+        let work = engine!(compiled: apply(options, &events, &cancel));
+        // Boxed, because it would be moved, and it is large.
+        let report = Box::pin(stoppable(&cancel, work)).await?;
+        // An apply that changes nothing writes nothing.
+        if report.performed > 0 || !report.is_complete() {
+            keep(compiled, options, events.observations()).await;
+        }
+        Ok(report)
+    })
 }
 
 /// Applies the desired state, and looks at the state of every component meanwhile until
@@ -143,7 +157,8 @@ pub fn apply_until(
 
 /// Reads the state of every component.
 pub fn status(compiled: &Compiled, options: &Options) -> Result<StatusReport, Failure> {
-    run(compiled, engine!(compiled: status(options)))
+    let work = engine!(compiled: status(options));
+    run(compiled, keeping(compiled, options, work))
 }
 
 /// Reads the state of every component until `look` breaks, the time is over, or a signal
@@ -158,16 +173,18 @@ pub fn status_until(
         // A task may have no deadline.
         let end = Instant::now().checked_add(time);
         let mut stopped = pin!(stop_signal());
-        loop {
+        let report = loop {
             let report = engine!(compiled: status(options)).await?;
             if look(&report).is_break() || end.is_some_and(|end| Instant::now() >= end) {
-                return Ok(report);
+                break report;
             }
             tokio::select! {
                 () = tokio::time::sleep(BETWEEN_LOOKS) => {}
-                Ok(_) = &mut stopped => return Ok(report),
+                Ok(_) = &mut stopped => break report,
             }
-        }
+        };
+        keep(compiled, options, Vec::new()).await;
+        Ok(report)
     })
 }
 
@@ -240,19 +257,65 @@ pub fn run_tasks(
     run(compiled, stoppable(&cancel, work))
 }
 
-/// Reads what a target's engine and record still hold of its events.
+/// Reads what a target's engine, journal and history hold of its events.
 pub fn timeline(
     compiled: &Compiled,
     options: &Options,
     warn: &mut dyn FnMut(&str),
 ) -> Result<Timeline, Failure> {
-    let desired = compiled.desired();
-    run(compiled, async {
-        match desired.engine {
-            EngineDesired::Docker(_) => kcc_docker::timeline(desired, options).await,
-            EngineDesired::Kubernetes(_) => kcc_kube::timeline(desired, options, warn).await,
+    timeline_with(compiled, options, &Sources::default(), warn)
+}
+
+/// Does the same with further sources.
+pub fn timeline_with(
+    compiled: &Compiled,
+    options: &Options,
+    sources: &Sources,
+    warn: &mut dyn FnMut(&str),
+) -> Result<Timeline, Failure> {
+    run(
+        compiled,
+        engine!(compiled: timeline(options, sources, warn)),
+    )
+}
+
+/// Watches a target and adds what happens to its journal until its time is over, or a
+/// signal ends it.
+pub fn record(
+    compiled: &Compiled,
+    options: &Options,
+    wanted: &RecordingOptions,
+    note: &mut dyn FnMut(&str),
+) -> Result<Recording, Failure> {
+    let cancel = Cancel::new();
+    let work = engine!(compiled: watch(options, wanted, note, &cancel));
+    run(compiled, stoppable(&cancel, work))
+}
+
+/// Does some work, and meanwhile keeps in the target's journal what the engine holds of its
+/// events. The journal delays the work by a moment at most, and fails nothing.
+async fn keeping<T>(compiled: &Compiled, options: &Options, work: impl Future<Output = T>) -> T {
+    let (sources, mut silent) = (Sources::default(), |_: &str| {});
+    let keep = engine!(compiled: timeline(options, &sources, &mut silent));
+    match future::select(pin!(work), pin!(keep)).await {
+        Either::Left((result, keep)) => {
+            let _ = tokio::time::timeout(KEEPING, keep).await;
+            result
         }
-    })
+        Either::Right((_, work)) => work.await,
+    }
+}
+
+/// Keeps in the target's journal what the engine holds of its events after some work, and
+/// what this machine observed meanwhile.
+async fn keep(compiled: &Compiled, options: &Options, observed: Vec<Observation>) {
+    let mut silent = |_: &str| {};
+    let sources = Sources {
+        observed,
+        ..Sources::default()
+    };
+    let keep = engine!(compiled: timeline(options, &sources, &mut silent));
+    let _ = tokio::time::timeout(KEEPING, keep).await;
 }
 
 /// Returns the identities of the images that run, by reference.

@@ -6,6 +6,8 @@
 //! right ones none. `KCC_UPDATE=1 cargo test --test pages` writes the output into
 //! the pages and is idempotent.
 //!
+//! `timeline.html`, which a test of the command writes, is opened in a real browser.
+//!
 //! Every ` ```cue right ` block in the README and in `docs/` must pass `kcc check`,
 //! too, and `docs/reference.md` must match the schema's comments.
 //!
@@ -13,6 +15,7 @@
 //! first name belong to `kcc.cue`; if a page shows none, the system is a shop of three
 //! teams.
 
+mod browser;
 mod output;
 mod page;
 mod reference;
@@ -83,7 +86,9 @@ fn main() -> ExitCode {
         let path = root().join(name);
         Trial::test(*name, move || check_examples(&path).map_err(Into::into))
     });
-    let trials = pages.chain(docs).chain(reference::trials());
+    let browser = || browser::reads_the_page().map_err(Into::into);
+    let browser = [Trial::test("timeline.html", browser)];
+    let trials = pages.chain(docs).chain(reference::trials()).chain(browser);
     libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }
 

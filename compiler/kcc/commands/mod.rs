@@ -27,6 +27,7 @@ pub mod parity;
 pub mod plan;
 pub mod port_forward;
 pub mod rbac;
+pub mod record;
 pub mod recover;
 pub mod render;
 pub mod reproduce;

@@ -251,6 +251,15 @@ impl Driver for DockerDriver<'_> {
         }
     }
 
+    async fn seen(&self, component: &str) -> Vec<String> {
+        let mut seen = Vec::new();
+        for (name, _) in self.containers_of(component) {
+            let life = self.client.life(name).await;
+            seen.extend(life.ok().flatten().and_then(|life| life.seen()));
+        }
+        seen
+    }
+
     async fn object_details(&self, object: &str) -> Vec<String> {
         self.readiness_check().last_log_lines(object).await
     }

@@ -65,6 +65,7 @@ mod probe;
 mod readiness;
 mod reconcile;
 mod record_writer;
+mod recorder;
 mod records;
 mod recovery;
 mod references;
@@ -86,6 +87,7 @@ pub use history::record;
 pub use image_source::EngineImages;
 pub use session::{
     apply, down, drift, exec, logs, plan, plan_recovery, port_forward, recover, running_images,
-    status, timeline,
+    status, timeline, watch,
 };
 pub use store::DockerStore;
+pub use timeline::is_event_log;

@@ -18,9 +18,11 @@ use kcc_model::{Name, SecretProvider};
 use kcc_plan::{
     ApplyReport, Cancel, DriftOptions, DriftReport, Error, Event, ExecOptions, ExecStreams,
     ForwardOptions, GeneratedSecrets, LegacyRecords, LogLine, LogOptions, LogReport, MissingSecret,
-    Options, Plan, Record, RecordStore, Recovery, Reporter, Scope, Secrets, Silent, StatusReport,
-    forward, observe_undisturbed, read_logs, start_order,
-    timeline::{self, Timeline},
+    Options, Plan, Record, RecordStore, Recording, RecordingOptions, Recovery, Reporter, Scope,
+    Secrets, Silent, StatusReport, forward,
+    journal::{self, Additions},
+    observe_undisturbed, read_logs, start_order,
+    timeline::{self, Sources, Timeline},
     unredacted,
 };
 use kcc_tree::Engine;
@@ -41,6 +43,7 @@ use crate::{
     readiness::{FirstExits, ReadinessCheck},
     reconcile::{compare, reconcile, tear_down},
     record_writer::RecordWriter,
+    recorder,
     records::Records,
     recovery,
     references::referenced_secrets,
@@ -267,17 +270,77 @@ pub async fn logs(
     read_logs(&logs, wanted, write).await
 }
 
-/// Reads what the engine and the record still hold of a target's events.
-pub async fn timeline(desired: &Desired, options: &Options) -> Result<Timeline, Error> {
+/// Reads what the engine, the journal and the history hold of a target's events, and keeps
+/// in the journal what it lacks; tells `warn` about parts of it that cannot be read.
+pub async fn timeline(
+    desired: &Desired,
+    options: &Options,
+    sources: &Sources,
+    warn: &mut dyn FnMut(&str),
+) -> Result<Timeline, Error> {
     let session = Session::open(desired, options).await?;
     let (scope, machine) = (&session.scope, &session.client.machine);
-    let (history, lives) = tokio::try_join!(session.record.history(), session.client.lives(scope))?;
-    let events = session.client.events_since(Timestamp::UNIX_EPOCH).await?;
-    let prefix = name_prefix(&scope.system, &scope.target, scope.instance.as_deref()) + "-";
+    let record = &session.record;
+    let (history, journal, lives, events) = tokio::try_join!(
+        record.history(),
+        async { Ok(record.journal().await) },
+        session.client.lives(scope),
+        session.client.events_since(Timestamp::UNIX_EPOCH),
+    )?;
+    let prefix = session.prefix();
+    let mut held = crate::timeline::observations(machine, scope, &prefix, &lives, &events);
+    let imports = sources.imports.iter();
+    held.extend(imports.flat_map(|log| crate::timeline::imported(machine, scope, &prefix, log)));
+    held.extend(sources.observed.clone());
+    timeline::join_operations(&mut held, &history);
+    journal::in_force(&mut held, &history);
+    let gap = crate::timeline::gap(&journal, machine, &events, &held);
+    let kept = Additions {
+        observations: held.clone(),
+        // Its end moves on with the events of others.
+        gaps: gap
+            .clone()
+            .filter(|_| journal.lacks(&held))
+            .into_iter()
+            .collect(),
+        ..Additions::default()
+    };
+    // Whoever may not write gets the answer all the same.
+    let _ = record.keep(&journal, kept, history.now).await;
+    journal.warn(warn);
     let mut all = timeline::of_history(&history, machine);
-    let held = crate::timeline::observations(machine, scope, &prefix, &lives, &events);
-    all.extend(held);
-    Ok(Timeline::new(session.scope.clone(), history.now, all))
+    all.extend(journal.joined(held));
+    let gaps = journal.gaps().chain(gap).collect();
+    Ok(Timeline::with_gaps(
+        session.scope.clone(),
+        history.now,
+        all,
+        gaps,
+    ))
+}
+
+/// Watches the engine's events and adds those of the target to its journal, until it is
+/// asked to end.
+pub async fn watch(
+    desired: &Desired,
+    options: &Options,
+    wanted: &RecordingOptions,
+    note: &mut dyn FnMut(&str),
+    cancel: &Cancel,
+) -> Result<Recording, Error> {
+    let session = Session::open(desired, options).await?;
+    session
+        .record
+        .history()
+        .await?
+        .check_applied(&session.scope)?;
+    let watch = recorder::Watch {
+        client: &session.client,
+        scope: &session.scope,
+        record: &session.record,
+        prefix: &session.prefix(),
+    };
+    recorder::record(&watch, wanted, note, cancel).await
 }
 
 /// Runs a command in a container to its end and returns its exit code; nothing if the
@@ -460,6 +523,12 @@ impl<'a> Session<'a> {
             secret_volume,
             legacy,
         })
+    }
+
+    /// Returns how the names of the target's containers begin.
+    fn prefix(&self) -> String {
+        let scope = &self.scope;
+        name_prefix(&scope.system, &scope.target, scope.instance.as_deref()) + "-"
     }
 
     /// Lets a damaged record count as missing.

@@ -1,14 +1,18 @@
 //! The observations that an engine still holds: the states of containers and its
 //! events. Pure.
 
-use jiff::SignedDuration;
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
 use kcc_plan::{
     Scope,
-    timeline::{Observation, Source},
+    journal::Journal,
+    timeline::{Gap, Link, Observation, Proof, Source, operation},
 };
+use serde::Deserialize;
 
 use crate::{
-    client::{EngineEvent, Life},
+    client::{EngineEvent, Life, seen_healthy, seen_running},
     observe::belongs,
     observed::label,
 };
@@ -57,10 +61,15 @@ pub(crate) fn observations(
                 event.id == life.id && event.action == action && distance <= SAME
             });
             if !has_event {
-                all.push(Observation {
+                let observation = Observation {
                     component: life.component.clone(),
                     ..Observation::new(machine, time, object(&life.name), event)
-                });
+                };
+                let mut observation = observation.recurring(&life.id, action);
+                if action == "create" {
+                    link_creation(&mut observation, &life.name);
+                }
+                all.push(observation);
             }
         }
     }
@@ -69,11 +78,132 @@ pub(crate) fn observations(
             continue;
         };
         let name = event.attributes.get("name").map_or("", String::as_str);
-        all.push(Observation {
+        let observation = Observation {
             component: event.attributes.get(label::COMPONENT).cloned(),
             source: Source::Event,
             ..Observation::new(machine, at, object(name), text)
-        });
+        };
+        let mut observation = observation.recurring(&event.id, &event.action);
+        if event.action == "create" {
+            link_creation(&mut observation, name);
+        }
+        all.push(observation);
+    }
+    for life in lives {
+        link_run(&mut all, life);
+    }
+    all
+}
+
+/// Links the creation of a container with kcc's operation on it. The successor of a
+/// container has its name with a suffix.
+fn link_creation(observation: &mut Observation, name: &str) {
+    let name = name.trim_start_matches('/');
+    let name = name.strip_suffix(".new").unwrap_or(name);
+    let link = |proof| operation(proof, "container", name);
+    observation.causes.push(link(Proof::Answer));
+    observation.follows.push(link(Proof::Operation));
+}
+
+/// Links the start of a container's run, and its first success of the health check, with
+/// whoever saw that it runs and is healthy.
+fn link_run(all: &mut [Observation], life: &Life) {
+    let Some(started) = life.started else {
+        return;
+    };
+    let is = |one: &Observation, action: &str| one.identity.name == format!("{} {action}", life.id);
+    let run = all
+        .iter_mut()
+        .find(|one| is(one, "start") && one.time.duration_since(started).abs() <= SAME);
+    let Some(run) = run else {
+        return;
+    };
+    let begun = run.time;
+    run.causes
+        .push(Link::new(Proof::Answer, &seen_running(&life.id, started)));
+    let healthy = all
+        .iter_mut()
+        .filter(|one| is(one, "health_status: healthy") && one.time >= begun)
+        .min_by_key(|one| one.time);
+    if let Some(healthy) = healthy {
+        let seen = seen_healthy(&life.id, started);
+        healthy.causes.push(Link::new(Proof::Answer, &seen));
+    }
+}
+
+/// Returns the time between the events of a scope that are in its journal and those that
+/// the engine still holds, if nothing shows that they follow each other: the engine holds
+/// the last few hundred, of all its objects, and forgets them when it starts.
+pub(crate) fn gap(
+    journal: &Journal,
+    machine: &str,
+    events: &[EngineEvent],
+    own: &[Observation],
+) -> Option<Gap> {
+    let of_events = |one: &&Observation| one.machine == machine && one.source != Source::State;
+    let last = journal
+        .observations()
+        .filter(of_events)
+        .map(|one| one.time)
+        .max()?;
+    let first = events.iter().filter_map(|event| event.at).min()?;
+    let continues = first <= last || own.iter().filter(of_events).any(|one| one.time <= last);
+    (!continues).then(|| Gap {
+        machine: machine.to_owned(),
+        from: Some(last),
+        to: Some(first),
+        why: "the engine does not hold the events of this time any more".to_owned(),
+    })
+}
+
+/// An event as `docker events --format json` prints it.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Printed {
+    #[serde(rename = "Type")]
+    kind: String,
+    action: String,
+    actor: Actor,
+    #[serde(rename = "timeNano")]
+    nanoseconds: i64,
+}
+
+#[derive(Deserialize)]
+struct Actor {
+    #[serde(rename = "ID")]
+    id: String,
+    #[serde(default, rename = "Attributes")]
+    attributes: BTreeMap<String, String>,
+}
+
+/// Reads the output of `docker events --format json`. Other lines are left out: the
+/// output may end in the middle of one. Returns nothing if no line is an event.
+pub(crate) fn parse_events(text: &str) -> Option<Vec<EngineEvent>> {
+    let printed = text.lines().map(serde_json::from_str::<Printed>);
+    let events: Vec<_> = printed
+        .filter_map(Result::ok)
+        .map(|event| EngineEvent {
+            kind: event.kind,
+            action: event.action,
+            id: event.actor.id,
+            attributes: event.actor.attributes,
+            at: Timestamp::from_nanosecond(event.nanoseconds.into()).ok(),
+        })
+        .collect();
+    (!events.is_empty() || text.trim().is_empty()).then_some(events)
+}
+
+/// Returns true if a text is the output of `docker events --format json`.
+pub fn is_event_log(text: &str) -> bool {
+    parse_events(text).is_some()
+}
+
+/// Returns the observations of imported events.
+pub(crate) fn imported(machine: &str, scope: &Scope, prefix: &str, log: &str) -> Vec<Observation> {
+    let events = parse_events(log).unwrap_or_default();
+    let mut all = observations(machine, scope, prefix, &[], &events);
+    for observation in &mut all {
+        observation.source = Source::Imported;
     }
     all
 }
@@ -115,10 +245,6 @@ fn describe(event: &EngineEvent) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use jiff::Timestamp;
-
     use super::*;
 
     fn scope() -> Scope {
@@ -162,6 +288,7 @@ mod tests {
             created: Some(second(10)),
             started: Some(second(11)),
             ended: ended.map(|(time, code, memory)| (second(time), code, memory)),
+            healthy: true,
         }
     }
 
@@ -196,6 +323,51 @@ mod tests {
             described(&[life(Some((20, 137, true)))], &[])[2],
             "20 container web killed, because it used more memory than its limit"
         );
+    }
+
+    #[test]
+    fn printed_events_are_imported() {
+        let printed = serde_json::json!({
+            "status": "die", "id": "1", "from": "acme/web", "Type": "container", "Action": "die",
+            "Actor": {"ID": "1", "Attributes": {"name": "shop-dev-web", "exitCode": "3",
+                label::SYSTEM: "shop", label::TARGET: "dev", label::COMPONENT: "web"}},
+            "scope": "local", "time": 20, "timeNano": 20_500_000_000_u64,
+        });
+        let text = format!("{printed}\n{{\"status\":\"sta");
+        let all = imported("laptop", &scope(), "shop-dev-", &text);
+        assert_eq!(all.len(), 1);
+        assert_eq!(all[0].event, "ended with exit code 3");
+        assert_eq!(
+            (all[0].source, all[0].time.as_millisecond()),
+            (Source::Imported, 20_500)
+        );
+        assert!(is_event_log(""));
+        assert!(!is_event_log("12:00:01 container die 1\n"));
+    }
+
+    #[test]
+    fn gaps_are_where_nothing_shows_that_events_follow_each_other() {
+        let own =
+            |events: &[EngineEvent]| observations("laptop", &scope(), "shop-dev-", &[], events);
+        let journal = Journal::of(own(&[event(10, "create", &[])]));
+        let other = EngineEvent {
+            kind: "network".to_owned(),
+            ..event(20, "create", &[])
+        };
+        let found = |events: &[EngineEvent]| gap(&journal, "laptop", events, &own(events));
+        assert_eq!(found(&[]), None);
+        assert_eq!(
+            found(&[event(10, "create", &[]), event(30, "start", &[])]),
+            None
+        );
+        assert_eq!(
+            found(&[event(5, "create", &[]), event(30, "start", &[])]),
+            None
+        );
+        let lost = found(&[other, event(30, "start", &[])]).unwrap();
+        assert_eq!((lost.from, lost.to), (Some(second(10)), Some(second(20))));
+        let empty = Journal::default();
+        assert_eq!(gap(&empty, "laptop", &[event(30, "start", &[])], &[]), None);
     }
 
     #[test]

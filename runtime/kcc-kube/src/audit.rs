@@ -21,23 +21,27 @@ const SCALE: &str = "Scale";
 /// A successful request that changed an object, or may have.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Request {
+    /// The identity of the request.
+    pub(crate) id: String,
     pub(crate) at: Timestamp,
     pub(crate) verb: String,
     pub(crate) user: String,
     pub(crate) user_agent: Option<String>,
     pub(crate) source_ip: Option<String>,
-    resource: String,
-    namespace: Option<String>,
+    pub(crate) resource: String,
+    pub(crate) namespace: Option<String>,
     /// None for the removal of all objects of a kind.
-    name: Option<String>,
+    pub(crate) name: Option<String>,
     /// The object as it was afterwards, if the log has bodies.
-    after: Option<Value>,
+    pub(crate) after: Option<Value>,
 }
 
 /// An entry of the log, as far as it is needed.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Event {
+    #[serde(default, rename = "auditID")]
+    audit_id: String,
     stage: String,
     #[serde(default, rename = "requestURI")]
     request_uri: String,
@@ -101,6 +105,11 @@ pub(crate) fn parse(log: &str) -> Option<Vec<Request>> {
     Some(requests)
 }
 
+/// Returns true if a text is an audit log.
+pub fn is_audit_log(text: &str) -> bool {
+    parse(text).is_some()
+}
+
 fn request(event: Event) -> Option<Request> {
     let writing = ["create", "update", "patch", "delete", "deletecollection"];
     let subresource = event.object_ref.subresource.as_deref();
@@ -126,6 +135,7 @@ fn request(event: Event) -> Option<Request> {
         .or_else(|| name_in(&event.request_object));
     let user = event.user.username;
     Some(Request {
+        id: event.audit_id,
         at: event.request_received_timestamp,
         user: match event.impersonated_user {
             Some(other) => format!("{user} as {}", other.username),
@@ -301,7 +311,7 @@ impl Request {
 }
 
 /// Returns the name of a kind in requests.
-fn plural(kind: &str) -> String {
+pub(crate) fn plural(kind: &str) -> String {
     let kind = kind.to_lowercase();
     match kind.strip_suffix('y') {
         Some(stem) => format!("{stem}ies"),

@@ -27,7 +27,7 @@ use crate::{
     observe,
     observed::Reference,
     payload::Payload,
-    pod_container, pods, reconcile, restart, rollout, secrets,
+    pod_container, pods, reconcile, restart, rollout, secrets, timeline,
 };
 
 /// The bounds on the age of a snapshot. All components share one, so that the
@@ -334,6 +334,14 @@ impl Driver for KubeDriver<'_> {
             }
         }
         Ok(Readiness::Ready)
+    }
+
+    async fn seen(&self, component: &str) -> Vec<String> {
+        let Ok(live) = self.live(Some(component)).await else {
+            return Vec::new();
+        };
+        let own = pods::of_component(&live, component);
+        own.into_iter().filter_map(timeline::seen_ready).collect()
     }
 
     async fn details(&self, component: &str) -> Vec<String> {

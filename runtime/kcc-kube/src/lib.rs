@@ -55,6 +55,7 @@ mod pods;
 mod quantity;
 mod reconcile;
 mod record_writer;
+mod recorder;
 mod records;
 mod recovery;
 mod restart;
@@ -70,9 +71,10 @@ mod store;
 mod text;
 mod timeline;
 
+pub use audit::is_audit_log;
 pub use history::record;
 pub use session::{
     apply, down, drift, exec, logs, plan, plan_recovery, port_forward, recover, roles,
-    running_images, status, timeline,
+    running_images, status, timeline, watch,
 };
 pub use store::KubeStore;

@@ -18,9 +18,11 @@ use kcc_model::Name;
 use kcc_plan::{
     ApplyReport, Cancel, Context, Deviation, DriftOptions, DriftReport, Error, Event, ExecOptions,
     ExecStreams, ForwardOptions, LogLine, LogOptions, LogReport, MissingSecret, Operation, Options,
-    Plan, Record, Recovery, Redaction, Reporter, Request, Scope, Secrets, StatusReport, Store,
-    Tool, execute, forward, make_calls, observe_undisturbed, read_logs, start_order,
-    timeline::{self, Timeline},
+    Plan, Record, Recording, RecordingOptions, Recovery, Redaction, Reporter, Request, Scope,
+    Secrets, StatusReport, Store, Tool, execute, forward,
+    journal::{self, Additions},
+    make_calls, observe_undisturbed, read_logs, start_order,
+    timeline::{self, Sources, Timeline},
     unredacted,
 };
 use kcc_tree::Engine;
@@ -43,6 +45,7 @@ use crate::{
     permissions,
     reconcile::{compare, is_workload, reconcile, tear_down},
     record_writer::{RecordWriter, Work},
+    recorder,
     records::Records,
     recovery::{self, Recoverable},
     secrets, sharing,
@@ -287,11 +290,13 @@ pub async fn logs(
     read_logs(&logs, wanted, write).await
 }
 
-/// Reads what the cluster and the record still hold of a target's events, with secrets
-/// redacted; first tells `warn` about those that cannot be.
+/// Reads what the cluster, the journal and the history hold of a target's events, with
+/// secrets redacted, and keeps in the journal what it lacks; tells `warn` about secrets that
+/// cannot be redacted, and about parts of the journal that cannot be read.
 pub async fn timeline(
     desired: &Desired,
     options: &Options,
+    sources: &Sources,
     warn: &mut dyn FnMut(&str),
 ) -> Result<Timeline, Error> {
     let session = Session::open(desired, options).await?;
@@ -305,14 +310,61 @@ pub async fn timeline(
         warn(&text);
     }
     let labels = observe::labels(&session.scope);
-    let (history, held) = tokio::try_join!(
-        session.record.history(),
+    let record = &session.record;
+    let (history, journal, held) = tokio::try_join!(
+        record.history(),
+        async { Ok(record.journal().await) },
         session.client.held(namespace, &labels),
     )?;
-    let mut all = timeline::of_history(&history, crate::timeline::API_SERVER);
     let redaction = Redaction::new(&values);
-    all.extend(crate::timeline::observations(&held, &redaction));
-    Ok(Timeline::new(session.scope.clone(), history.now, all))
+    let mut held = crate::timeline::observations(&held, &redaction);
+    let imports = sources.imports.iter();
+    held.extend(
+        imports.flat_map(|log| crate::timeline::imported(&session.scope, session.kube, log)),
+    );
+    held.extend(sources.observed.clone());
+    timeline::join_operations(&mut held, &history);
+    journal::in_force(&mut held, &history);
+    let safe = if unreadable.is_empty() {
+        held.clone()
+    } else {
+        held.iter().map(crate::timeline::without_messages).collect()
+    };
+    let kept = Additions {
+        observations: safe,
+        ..Additions::default()
+    };
+    // Whoever may not write gets the answer all the same.
+    let _ = record.keep(&journal, kept, history.now).await;
+    journal.warn(warn);
+    let mut all = timeline::of_history(&history, crate::timeline::API_SERVER);
+    all.extend(journal.joined(held));
+    let (scope, gaps) = (session.scope.clone(), journal.gaps().collect());
+    Ok(Timeline::with_gaps(scope, history.now, all, gaps))
+}
+
+/// Watches the target's objects and the events of its namespace, and adds them to its
+/// journal, until it is asked to end.
+pub async fn watch(
+    desired: &Desired,
+    options: &Options,
+    wanted: &RecordingOptions,
+    note: &mut dyn FnMut(&str),
+    cancel: &Cancel,
+) -> Result<Recording, Error> {
+    let session = Session::open(desired, options).await?;
+    session
+        .record
+        .history()
+        .await?
+        .check_applied(&session.scope)?;
+    let watch = recorder::Watch {
+        client: &session.client,
+        scope: &session.scope,
+        kube: session.kube,
+        record: &session.record,
+    };
+    recorder::record(&watch, wanted, note, cancel).await
 }
 
 /// Runs a command in a container to its end and returns its exit code; nothing if the

@@ -13,7 +13,10 @@ use k8s_openapi::{
 };
 use kcc_diag::Code;
 use kcc_lock::Digest;
-use kcc_plan::{Blob, Error, Options, Scope, Store, StoredHead, Swap, Version};
+use kcc_plan::{
+    Blob, Error, Options, Scope, Store, StoredHead, Swap, Version,
+    journal::{self, Segment, SegmentStore},
+};
 use serde_json::json;
 
 use crate::{client::Client, observed::label};
@@ -26,6 +29,9 @@ const PARTS: &str = "kcc.dev/parts";
 /// The most bytes of one part. A `ConfigMap` holds 1 MiB, and a request 3 MiB with its
 /// bytes as base64.
 const PART: usize = 512 << 10;
+
+/// The label of the segments of a journal.
+const SEGMENT: &str = "kcc.dev/journal";
 
 /// The text in place of the record of earlier versions of kcc, in the same `ConfigMap`.
 /// They cannot parse it and change nothing.
@@ -62,11 +68,21 @@ fn blob_of(head: &str, name: &str) -> Option<Digest> {
     Digest::from_hex(rest.split_once('.').map_or(rest, |(hex, _)| hex))
 }
 
+/// Returns how the names of the segments of a scope's journal begin. They do not begin as
+/// those of the record do: an instance may have any name.
+fn journal_of(name: &str) -> String {
+    name.replacen("kcc.", "kcc-journal.", 1)
+}
+
 /// Returns true if an object is a part of a scope's record.
 pub(crate) fn is_record(scope: &Scope, kind: &str, name: &str) -> bool {
     let own = name_of(scope);
     match kind {
-        "ConfigMap" => name == own || blob_of(&own, name).is_some(),
+        "ConfigMap" => {
+            name == own
+                || blob_of(&own, name).is_some()
+                || blob_of(&journal_of(&own), name).is_some()
+        }
         // The lock of earlier versions of kcc.
         "Lease" => name == own,
         _ => false,
@@ -292,8 +308,54 @@ impl Store for KubeStore {
         Ok(version.map_or(Swap::Lost, |version| Swap::Done(Version(version))))
     }
 
+    async fn clear(&self) -> Result<(), Error> {
+        journal::clear(self).await
+    }
+
     async fn now(&self) -> Result<Timestamp, Error> {
         self.client.time().await
+    }
+}
+
+impl SegmentStore for KubeStore {
+    fn limit(&self) -> usize {
+        PART
+    }
+
+    async fn segments(&self) -> Result<Vec<Segment>, Error> {
+        let labels = self
+            .labels()
+            .map(|(label, value)| format!("{label}={value}"))
+            .join(",");
+        let labels = format!("{labels},{SEGMENT}");
+        let maps = self.client.labelled_config_maps(&self.namespace, &labels);
+        let prefix = journal_of(&self.name);
+        let segment = |map: ConfigMap| {
+            let digest = blob_of(&prefix, map.metadata.name.as_deref()?)?;
+            let packed = map.binary_data?.remove(BLOB)?.0;
+            Some(Segment { digest, packed })
+        };
+        Ok(maps.await?.into_iter().filter_map(segment).collect())
+    }
+
+    async fn add(&self, segment: &Blob) -> Result<(), Error> {
+        let name = format!("{}.{}", journal_of(&self.name), segment.digest().hex());
+        let mut map = self.map(name);
+        let labels = map.metadata.labels.get_or_insert_default();
+        labels.insert(SEGMENT.to_owned(), String::new());
+        let content = (BLOB.to_owned(), ByteString(segment.packed()));
+        map.binary_data = Some(BTreeMap::from([content]));
+        map.immutable = Some(true);
+        // One of this name has the same content.
+        let added = self.client.claim_config_map(&self.namespace, &map).await;
+        added.map(drop)
+    }
+
+    async fn discard(&self, digest: &Digest) -> Result<(), Error> {
+        let name = format!("{}.{}", journal_of(&self.name), digest.hex());
+        let (client, namespace) = (&self.client, &self.namespace);
+        let removed = client.release_config_map(namespace, &name, None).await;
+        removed.map(drop)
     }
 }
 
@@ -313,10 +375,12 @@ mod tests {
         assert!(own("ConfigMap", "kcc.shop.prod"));
         assert!(own("ConfigMap", &format!("kcc.shop.prod.{hex}")));
         assert!(own("ConfigMap", &format!("kcc.shop.prod.{hex}.1")));
+        assert!(own("ConfigMap", &format!("kcc-journal.shop.prod.{hex}")));
         assert!(own("Lease", "kcc.shop.prod"));
         assert!(!own("Secret", "kcc.shop.prod"));
         assert!(!own("ConfigMap", "kcc.shop.prod.pr-12"));
         assert!(!own("ConfigMap", "kcc.shop.product"));
+        assert!(!own("ConfigMap", &format!("kcc-journal.shop.prod.x.{hex}")));
         assert!(is_record(
             &scope(Some("pr-12")),
             "ConfigMap",

@@ -13,13 +13,20 @@ use k8s_openapi::{
     },
     apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time},
 };
+use kcc_lower::kubernetes::KubernetesDesired;
 use kcc_model::Name;
 use kcc_plan::{
-    Redaction,
-    timeline::{Link, Observation, Proof, Source},
+    Redaction, Scope,
+    timeline::{Link, Observation, Proof, Source, operation},
 };
 
-use crate::{live::Live, observed::label, pod_container, pods, text::one_line};
+use crate::{
+    audit::{self, Request},
+    live::Live,
+    observed::{MANAGER, label},
+    pod_container, pods,
+    text::one_line,
+};
 
 /// The lane of the API server.
 pub(crate) const API_SERVER: &str = "API server";
@@ -27,11 +34,32 @@ pub(crate) const API_SERVER: &str = "API server";
 /// The reasons of events whose content the state of a pod holds more exactly.
 const IN_STATE: [&str; 3] = ["Scheduled", "Created", "Started"];
 
+/// The kinds of events that both the state of a pod and the cluster's events have.
+const ASSIGNED: &str = "assigned";
+const STARTED: &str = "started";
+
+/// The field manager of the cluster's own controllers.
+const CONTROLLERS: &str = "kube-controller-manager";
+
+/// The kinds of objects that the cluster makes of declared ones.
+const GENERATED: [&str; 3] = ["Pod", "ReplicaSet", "Job"];
+
+/// The components of objects, by their identities.
+pub(crate) type Known = BTreeMap<String, Option<Name>>;
+
 /// Returns the observations about the objects of a scope.
 pub(crate) fn observations(live: &Live, redaction: &Redaction) -> Vec<Observation> {
+    observations_of(live, &mut Known::new(), redaction)
+}
+
+/// Returns the observations about some objects of a scope, given those that are known, to
+/// which these are added.
+pub(crate) fn observations_of(
+    live: &Live,
+    known: &mut Known,
+    redaction: &Redaction,
+) -> Vec<Observation> {
     let mut all = Vec::new();
-    // The components of the objects that exist, by their identities.
-    let mut known = BTreeMap::new();
     let mut object = |kind: &str, metadata: &ObjectMeta| {
         let uid = metadata.uid.clone();
         known.extend(uid.map(|uid| (uid, component(metadata))));
@@ -79,16 +107,32 @@ fn component(metadata: &ObjectMeta) -> Option<Name> {
     metadata.labels.as_ref()?.get(label::COMPONENT).cloned()
 }
 
+fn former(event: &Event, components: &BTreeSet<&Name>) -> Option<Name> {
+    of_name(event.involved_object.name.as_deref()?, components)
+}
+
 /// Returns the component of an object that is gone, by its name: that of a component, or
 /// one that begins with it and a hyphen, the longest that does.
-fn former(event: &Event, components: &BTreeSet<&Name>) -> Option<Name> {
-    let name = event.involved_object.name.as_deref()?;
+fn of_name(name: &str, components: &BTreeSet<&Name>) -> Option<Name> {
     let own = components.iter().filter(|component| {
         let rest = name.strip_prefix(component.as_str());
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
     });
     own.max_by_key(|component| component.len())
         .map(|component| (*component).clone())
+}
+
+/// Returns the removal of an object, which the API server has just done.
+pub(crate) fn removal(kind: &str, metadata: &ObjectMeta, now: Timestamp) -> Observation {
+    let object = format!("{kind} {}", metadata.name.as_deref().unwrap_or_default());
+    let uid = metadata.uid.as_deref().unwrap_or_default();
+    let version = metadata.resource_version.as_deref();
+    Observation {
+        component: component(metadata),
+        sequence: version.and_then(|version| version.parse().ok()),
+        follows: vec![Link::new(Proof::Identity, uid)],
+        ..Observation::new(API_SERVER, now, object, "removed".to_owned()).once(uid, "removed")
+    }
 }
 
 fn of_metadata(kind: &str, metadata: &ObjectMeta) -> Vec<Observation> {
@@ -98,20 +142,64 @@ fn of_metadata(kind: &str, metadata: &ObjectMeta) -> Vec<Observation> {
         component: component(metadata),
         ..Observation::new(API_SERVER, time, object.clone(), event.to_owned())
     };
-    let created = metadata
-        .creation_timestamp
-        .as_ref()
-        .map(|time| Observation {
+    let name = metadata.name.as_deref().unwrap_or_default();
+    let writes = writes(metadata);
+    let by_kcc = |mut observation: Observation| {
+        observation
+            .causes
+            .push(operation(Proof::Answer, kind, name));
+        observation
+            .follows
+            .push(operation(Proof::Operation, kind, name));
+        observation
+    };
+    let created = metadata.creation_timestamp.as_ref().map(|time| {
+        let created = Observation {
             causes: vec![Link::new(Proof::Identity, uid)],
-            ..written(time.0, "created")
+            ..written(time.0, "created").once(uid, "created")
+        };
+        let is_own = writes.contains(&(time.0, MANAGER));
+        if is_own { by_kcc(created) } else { created }
+    });
+    let is_later = |time: Timestamp| {
+        let created = metadata.creation_timestamp.as_ref();
+        created.is_none_or(|created| time > created.0)
+    };
+    let own_writes = !GENERATED.contains(&kind);
+    let changed = writes
+        .iter()
+        .filter(|(time, _)| own_writes && is_later(*time))
+        .map(|(time, manager)| {
+            let changed = written(*time, &format!("changed by field manager {manager}"))
+                .recurring(uid, &format!("changed {manager}"));
+            if *manager == MANAGER {
+                by_kcc(changed)
+            } else {
+                changed
+            }
         });
+    let changed: Vec<_> = changed.collect();
     let deleted = metadata.deletion_timestamp.as_ref().map(|time| {
         // The cluster notes the end of the grace period.
         let grace = metadata.deletion_grace_period_seconds.unwrap_or_default();
         let grace = jiff::SignedDuration::from_secs(grace);
-        written(time.0 - grace, "deletion requested")
+        written(time.0 - grace, "deletion requested").once(uid, "deletion")
     });
-    created.into_iter().chain(deleted).collect()
+    created.into_iter().chain(changed).chain(deleted).collect()
+}
+
+/// Returns when each field manager last wrote an object, apart from its status. Controllers
+/// of the cluster write notes of their own.
+fn writes(metadata: &ObjectMeta) -> Vec<(Timestamp, &str)> {
+    let entries = metadata.managed_fields.iter().flatten();
+    let own = entries.filter(|entry| entry.subresource.as_deref() != Some("status"));
+    let dated = own.filter_map(|entry| {
+        let manager = entry.manager.as_deref()?;
+        Some((entry.time.as_ref()?.0, manager))
+    });
+    dated
+        .filter(|(_, manager)| *manager != CONTROLLERS)
+        .collect()
 }
 
 /// Returns the assignment of a pod, and its acceptance by the node.
@@ -128,22 +216,25 @@ fn assignment_of(pod: &Pod) -> Vec<Observation> {
         .unwrap_or("default-scheduler");
     if let Some((condition, time)) = condition(status, "PodScheduled") {
         let node = spec.node_name.as_deref().unwrap_or("a node");
-        let (event, causes) = if condition.status == "True" {
-            (format!("assigned to {node}"), vec![assignment])
+        let observation = |event: String| Observation {
+            component: component(&pod.metadata),
+            follows: vec![identity.clone()],
+            ..Observation::new(scheduler, time, object(), event)
+        };
+        all.push(if condition.status == "True" {
+            Observation {
+                causes: vec![assignment],
+                ..observation(format!("assigned to {node}")).once(uid(pod), ASSIGNED)
+            }
         } else {
             let why = condition.message.as_deref().unwrap_or("no reason given");
             let event = format!("cannot be scheduled: {}", one_line(why));
-            (event, Vec::new())
-        };
-        all.push(Observation {
-            component: component(&pod.metadata),
-            causes,
-            follows: vec![identity],
-            ..Observation::new(scheduler, time, object(), event)
+            observation(event).recurring(uid(pod), "unschedulable")
         });
     }
     if let Some(Time(time)) = &status.start_time {
-        all.extend(on_node(pod, *time, object(), "accepted".to_owned()));
+        let accepted = on_node(pod, *time, object(), "accepted".to_owned());
+        all.extend(accepted.map(|one| one.once(uid(pod), "accepted")));
     }
     all
 }
@@ -165,8 +256,11 @@ fn runs_of(pod: &Pod) -> Vec<Observation> {
             .into_iter()
             .flatten()
         {
-            let runs = of_state(state).into_iter();
-            all.extend(runs.filter_map(|(time, event)| on_node(pod, time, object(), event)));
+            let id = run_id(uid(pod), &container.name);
+            for (time, event, text) in of_state(state) {
+                let run = on_node(pod, time, object(), text);
+                all.extend(run.map(|run| run.recurring(&id, event)));
+            }
         }
     }
     if let Some((condition, time)) = condition(status, "Ready") {
@@ -175,9 +269,32 @@ fn runs_of(pod: &Pod) -> Vec<Observation> {
             (_, Some("PodCompleted")) => return all,
             _ => "not ready",
         };
-        all.extend(on_node(pod, time, format!("Pod {name}"), event.to_owned()));
+        let ready = on_node(pod, time, format!("Pod {name}"), event.to_owned());
+        all.extend(ready.map(|mut ready| {
+            if event == "ready" {
+                ready
+                    .causes
+                    .extend(seen_ready(pod).map(|id| Link::new(Proof::Answer, &id)));
+            }
+            ready.recurring(uid(pod), event)
+        }));
     }
     all
+}
+
+/// Identifies the change by which a pod became ready, if it is.
+pub(crate) fn seen_ready(pod: &Pod) -> Option<String> {
+    let (ready, time) = condition(pod.status.as_ref()?, "Ready")?;
+    (ready.status == "True").then(|| format!("{} ready since {time}", uid(pod)))
+}
+
+fn uid(pod: &Pod) -> &str {
+    pod.metadata.uid.as_deref().unwrap_or_default()
+}
+
+/// Identifies the runs of a container of a pod, which their times tell apart.
+fn run_id(uid: &str, container: &str) -> String {
+    format!("{uid}/{container}")
 }
 
 fn condition<'a>(status: &'a PodStatus, kind: &str) -> Option<(&'a PodCondition, Timestamp)> {
@@ -188,8 +305,7 @@ fn condition<'a>(status: &'a PodStatus, kind: &str) -> Option<(&'a PodCondition,
 
 /// Returns the facts that a node acts on: the assignment of a pod and its identity.
 fn links(pod: &Pod) -> [Link; 2] {
-    let uid = pod.metadata.uid.as_deref().unwrap_or_default();
-    [Proof::Assignment, Proof::Identity].map(|proof| Link::new(proof, uid))
+    [Proof::Assignment, Proof::Identity].map(|proof| Link::new(proof, uid(pod)))
 }
 
 fn on_node(pod: &Pod, time: Timestamp, object: String, event: String) -> Option<Observation> {
@@ -201,27 +317,22 @@ fn on_node(pod: &Pod, time: Timestamp, object: String, event: String) -> Option<
     })
 }
 
-fn of_state(state: &ContainerState) -> Vec<(Timestamp, String)> {
+/// Returns the start and the end of a run, each with its kind and its text.
+fn of_state(state: &ContainerState) -> Vec<(Timestamp, &'static str, String)> {
+    let start = |time: &Time| (time.0, STARTED, "started".to_owned());
     if let Some(running) = &state.running {
-        let started = running.started_at.as_ref();
-        return started
-            .map(|time| (time.0, "started".to_owned()))
-            .into_iter()
-            .collect();
+        return running.started_at.as_ref().map(start).into_iter().collect();
     }
     let Some(ended) = &state.terminated else {
         return Vec::new();
     };
-    let started = ended
-        .started_at
-        .as_ref()
-        .map(|time| (time.0, "started".to_owned()));
+    let started = ended.started_at.as_ref().map(start);
     let finished = ended
         .finished_at
         .as_ref()
-        .map(|time| (time.0, end_of(ended)));
+        .map(|time| (time.0, "ended", end_of(ended)));
     // A container that could not start has neither.
-    let is_real = |(time, _): &(Timestamp, String)| *time > Timestamp::UNIX_EPOCH;
+    let is_real = |(time, ..): &(Timestamp, &str, String)| *time > Timestamp::UNIX_EPOCH;
     started
         .into_iter()
         .chain(finished)
@@ -273,7 +384,7 @@ fn of_event(
         }
         _ => (Vec::new(), vec![identity]),
     };
-    Some(Observation {
+    let observation = Observation {
         component,
         count: event
             .count
@@ -288,7 +399,107 @@ fn of_event(
             format!("{kind} {name}"),
             format!("{reason}: {message}"),
         )
+    };
+    let container = || {
+        let field = about.field_path.as_deref()?;
+        field.strip_prefix("spec.containers{")?.strip_suffix('}')
+    };
+    // The state of the pod says the same while the pod exists.
+    Some(match (kind, reason, container()) {
+        ("Pod", "Scheduled", _) => observation.once(uid, ASSIGNED),
+        ("Pod", "Started", Some(container)) => {
+            observation.recurring(&run_id(uid, container), STARTED)
+        }
+        _ => observation.once("event", event.metadata.uid.as_deref().unwrap_or_default()),
     })
+}
+
+/// Returns the requests of an audit log that changed objects of a scope. `desired` are the
+/// objects of the target. Where the log has no bodies, what a request is about follows from
+/// the name, as for objects that are gone.
+pub(crate) fn imported(scope: &Scope, kube: &KubernetesDesired, log: &str) -> Vec<Observation> {
+    let components: BTreeSet<_> = kube
+        .objects
+        .iter()
+        .filter_map(|object| object.component.as_ref())
+        .collect();
+    let requests = audit::parse(log).unwrap_or_default();
+    let own = requests.iter().filter_map(|request| {
+        let name = request.name.as_deref()?;
+        let own_namespace = request.namespace.as_deref() == Some(kube.namespace.as_str());
+        let declared = kube.objects.iter().find(|object| {
+            object.name == name
+                && object.namespace == request.namespace
+                && audit::plural(&object.kind) == request.resource
+        });
+        let labels = request
+            .after
+            .as_ref()
+            .map(|after| &after["metadata"]["labels"]);
+        let generated = GENERATED
+            .iter()
+            .find(|kind| audit::plural(kind) == request.resource);
+        let (kind, component) = match (declared, generated) {
+            (Some(object), _) => (object.kind.as_str(), object.component.clone()),
+            (None, Some(kind)) if own_namespace => {
+                let component = match labels {
+                    Some(labels) => {
+                        let is = |label: &str, value: &str| labels[label] == value;
+                        let own =
+                            is(label::SYSTEM, &scope.system) && is(label::TARGET, &scope.target);
+                        own.then(|| labels[label::COMPONENT].as_str().map(str::to_owned))?
+                    }
+                    None => Some(of_name(name, &components)?),
+                };
+                (*kind, component)
+            }
+            _ => return None,
+        };
+        Some(of_request(request, &format!("{kind} {name}"), component))
+    });
+    own.collect()
+}
+
+fn of_request(request: &Request, object: &str, component: Option<Name>) -> Observation {
+    let metadata = request.after.as_ref().map(|after| &after["metadata"]);
+    let text = |field: &str| metadata.and_then(|metadata| metadata[field].as_str());
+    let action = match request.verb.as_str() {
+        "create" => "created",
+        "delete" => "deletion requested",
+        _ => "changed",
+    };
+    let agent = request.user_agent.as_deref().unwrap_or_default();
+    let agent = match agent.split(['/', ' ']).next() {
+        Some(agent) if !agent.is_empty() => format!(" with {agent}"),
+        _ => String::new(),
+    };
+    let event = format!("{action} by {}{agent}", request.user);
+    let observation = Observation {
+        component,
+        source: Source::Imported,
+        sequence: text("resourceVersion").and_then(|version| version.parse().ok()),
+        ..Observation::new(API_SERVER, request.at, object.to_owned(), event)
+    };
+    match (request.verb.as_str(), text("uid")) {
+        ("create", Some(uid)) => Observation {
+            causes: vec![Link::new(Proof::Identity, uid)],
+            ..observation.once(uid, "created")
+        },
+        ("delete", Some(uid)) => observation.once(uid, "deletion"),
+        _ => observation.once("request", &request.id),
+    }
+}
+
+/// Leaves out the messages of events, which may quote the value of a secret that could not
+/// be read, and so not be replaced.
+pub(crate) fn without_messages(observation: &Observation) -> Observation {
+    let mut observation = observation.clone();
+    if observation.source == Source::Event
+        && let Some((reason, _)) = observation.event.split_once(": ")
+    {
+        observation.event = reason.to_owned();
+    }
+    observation
 }
 
 #[cfg(test)]
@@ -370,15 +581,18 @@ mod tests {
         }
     }
 
-    #[test]
-    fn each_machine_has_its_own_lane() {
-        let scope = kcc_plan::Scope {
+    fn scope() -> Scope {
+        Scope {
             system: "shop".to_owned(),
             target: "prod".to_owned(),
             instance: None,
-        };
+        }
+    }
+
+    #[test]
+    fn each_machine_has_its_own_lane() {
         let all = observations(&live(), &Redaction::new(&["hunter2".to_owned()]));
-        let timeline = Timeline::new(scope, Timestamp::UNIX_EPOCH, all);
+        let timeline = Timeline::new(scope(), Timestamp::UNIX_EPOCH, all);
         let lanes: Vec<_> = timeline
             .lanes
             .iter()
@@ -435,6 +649,70 @@ mod tests {
         assert_eq!(
             arrows,
             [(0, 1, 0, Proof::Identity), (1, 2, 0, Proof::Assignment)]
+        );
+    }
+
+    #[test]
+    fn requests_of_an_audit_log_are_imported() {
+        let line = |resource: &str, name: &str, verb: &str, after: Option<Value>| {
+            let mut event = json!({"kind": "Event", "auditID": format!("{name}-{verb}"),
+                "stage": "ResponseComplete", "verb": verb, "user": {"username": "ann"},
+                "userAgent": "kubectl/v1.34", "responseStatus": {"code": 200},
+                "objectRef": {"resource": resource, "namespace": "shop", "name": name},
+                "requestReceivedTimestamp": "2026-11-30T12:00:08.5Z"});
+            if let Some(after) = after {
+                event["responseObject"] = after;
+            }
+            event.to_string()
+        };
+        let own = json!({label::SYSTEM: "shop", label::TARGET: "prod", label::COMPONENT: "web"});
+        let pod = |labels: &Value| {
+            json!({"kind": "Pod",
+            "metadata": {"uid": "7", "resourceVersion": "41", "labels": labels}})
+        };
+        let log = [
+            line("deployments", "web", "patch", None),
+            line("deployments", "other", "patch", None),
+            line("pods", "web-1", "create", Some(pod(&own))),
+            line("pods", "web-2", "create", Some(pod(&json!({})))),
+            line("pods", "web-1", "delete", None),
+            line("pods", "other-1", "delete", None),
+            line("secrets", "web", "update", None),
+        ]
+        .join("\n");
+        let object = |kind: &str, name: &str| kcc_lower::kubernetes::Object {
+            api_version: "apps/v1".to_owned(),
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            namespace: Some("shop".to_owned()),
+            component: Some("web".to_owned()),
+            team: None,
+            data: false,
+            manifest: Value::Null,
+        };
+        let kube = KubernetesDesired {
+            namespace: "shop".to_owned(),
+            objects: vec![object("Deployment", "web")],
+            ..KubernetesDesired::default()
+        };
+        let all = imported(&scope(), &kube, &log);
+        let shown: Vec<_> = all
+            .iter()
+            .map(|one| format!("{} {}", one.object, one.event))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "Deployment web changed by ann with kubectl",
+                "Pod web-1 created by ann with kubectl",
+                "Pod web-1 deletion requested by ann with kubectl",
+            ]
+        );
+        assert_eq!(all[1].sequence, Some(41));
+        assert_eq!(all[1].causes, [Link::new(Proof::Identity, "7")]);
+        assert!(
+            all.iter()
+                .all(|one| one.component.as_deref() == Some("web"))
         );
     }
 

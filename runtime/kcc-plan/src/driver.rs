@@ -52,6 +52,12 @@ pub trait Driver: Sync {
         std::future::ready(Ok(Readiness::Ready))
     }
 
+    /// Returns the identities of the facts on which the answer rests that a component is
+    /// ready, such as the pods that were seen to be. Called once, after that answer.
+    fn seen(&self, _component: &str) -> impl Future<Output = Vec<String>> + Send {
+        std::future::ready(Vec::new())
+    }
+
     /// Returns the cause why a component is not ready, with all that the engine knows
     /// about it. Called once, after a wait failed.
     fn explain(

@@ -55,6 +55,7 @@ mod calls;
 mod cause;
 mod change;
 mod choices;
+mod client_events;
 mod conflict;
 mod draft;
 mod drift;
@@ -68,6 +69,7 @@ mod fault;
 mod finding;
 mod fingerprint;
 mod forward;
+pub mod journal;
 mod logs;
 mod oci;
 mod operation;
@@ -76,6 +78,7 @@ mod perform;
 mod plan;
 mod plan_file;
 mod record;
+mod recorder;
 mod recovery;
 mod refusal;
 mod report;
@@ -98,6 +101,7 @@ pub use calls::Calls;
 pub use cause::{Cause, FindCause, NeedLink, first_cause};
 pub use change::{FieldChange, find_field};
 pub use choices::Choices;
+pub use client_events::ClientEvents;
 pub use conflict::{Conflict, Origin, Origins, format_field};
 pub use draft::Draft;
 pub use drift::{
@@ -129,6 +133,7 @@ pub use record::{
     Blob, BlobSource, Fence, FolderStore, Intent, Inventory, InventoryObject, LegacyRecords,
     Record, Snapshot, Store, StoredHead, Swap, Unapplied, Version, now,
 };
+pub use recorder::{Recorder, Recording, RecordingOptions};
 pub use recovery::{LabelledObject, Recovery, listed};
 pub use refusal::Refusal;
 pub use report::{ApplyReport, ComponentReport, Failure, Outcome, Totals};

@@ -59,6 +59,10 @@ pub enum Event<'a> {
         component: &'a str,
         /// The state.
         until: Until,
+        /// The facts that the engine's answer rests on, as [`Driver::seen`] names them.
+        ///
+        /// [`Driver::seen`]: crate::Driver::seen
+        seen: &'a [String],
     },
     /// A component did not reach the awaited state.
     NotReady {

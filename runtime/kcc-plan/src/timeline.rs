@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use kcc_model::Name;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     Scope,
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Something that a machine observed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Observation {
     /// The machine, and a part of it that has a clock of its own as far as one knows.
@@ -25,8 +25,11 @@ pub struct Observation {
     pub machine: String,
     /// The time by the machine's own clock.
     pub time: Timestamp,
+    /// The position in the machine's own sequence, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<u64>,
     /// The component, if it is about one.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub component: Option<Name>,
     /// The object, such as `Pod web-1`.
     pub object: String,
@@ -36,6 +39,15 @@ pub struct Observation {
     pub count: u32,
     /// The place where it was found.
     pub source: Source,
+    /// The revision in force when it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<u64>,
+    /// True if only the journal has it: the engine does not hold it any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub journaled: bool,
+    /// The identity by which it is known when it is read a second time.
+    #[serde(skip)]
+    pub identity: Identity,
     /// The facts that it is the cause of.
     #[serde(skip)]
     pub causes: Vec<Link>,
@@ -50,19 +62,53 @@ impl Observation {
         Self {
             machine: machine.to_owned(),
             time,
+            sequence: None,
             component: None,
             object,
             event,
             count: 1,
             source: Source::State,
+            revision: None,
+            journaled: false,
+            identity: Identity::default(),
             causes: Vec::new(),
             follows: Vec::new(),
         }
     }
+
+    /// Returns the observation with an identity that no other one has.
+    #[must_use]
+    pub fn once(self, of: &str, event: &str) -> Self {
+        self.identified(of, event, false)
+    }
+
+    /// Returns the observation with an identity that it shares with those of other times.
+    #[must_use]
+    pub fn recurring(self, of: &str, event: &str) -> Self {
+        self.identified(of, event, true)
+    }
+
+    fn identified(mut self, of: &str, event: &str, recurs: bool) -> Self {
+        self.identity = Identity {
+            name: format!("{of} {event}"),
+            recurs,
+        };
+        self
+    }
+}
+
+/// The identity of an observation on its machine, in the engine's own terms.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Identity {
+    /// The identity of the object and the kind of event; empty if there is none.
+    pub name: String,
+    /// True if the same may happen several times, and the time tells which one it is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub recurs: bool,
 }
 
 /// The place where an observation was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Source {
     /// The state of an object that still exists.
@@ -71,10 +117,31 @@ pub enum Source {
     Event,
     /// The record of kcc.
     Record,
+    /// A log that a user imported.
+    Imported,
+    /// A stream that `kcc record` watched.
+    Recorded,
+}
+
+/// A time in which nobody can tell what a machine observed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Gap {
+    /// The machine.
+    #[serde(skip)]
+    pub machine: String,
+    /// The beginning by the machine's own clock; none if it is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Timestamp>,
+    /// The end by the machine's own clock; none if it is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<Timestamp>,
+    /// The reason.
+    pub why: String,
 }
 
 /// A fact that one machine makes and others act on.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Link {
     /// The proof that the effect comes after the cause.
     pub proof: Proof,
@@ -91,7 +158,7 @@ impl Link {
 }
 
 /// The proof that an effect comes after its cause.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Proof {
     /// The cause gave the object its identity, which the effect uses.
@@ -100,6 +167,10 @@ pub enum Proof {
     Assignment,
     /// The engine stored the entry of the history that kcc wrote.
     Entry,
+    /// The engine made the change that kcc asked for.
+    Operation,
+    /// kcc got the answer to its request, or read what the machine reported.
+    Answer,
 }
 
 impl Proof {
@@ -109,6 +180,8 @@ impl Proof {
             Self::Identity => "the object has its identity from there",
             Self::Assignment => "the pod was assigned to this node there",
             Self::Entry => "the entry of the history was written there",
+            Self::Operation => "the change was requested there",
+            Self::Answer => "the answer came from there",
         }
     }
 }
@@ -121,6 +194,37 @@ pub struct Lane {
     pub machine: String,
     /// The observations, oldest first.
     pub observations: Vec<Observation>,
+    /// The times in which nobody can tell what the machine observed, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<Gap>,
+}
+
+/// An entry of a lane.
+#[derive(Debug, Clone, Copy)]
+pub enum Item<'a> {
+    /// The observation with this index.
+    Observation(usize, &'a Observation),
+    /// A gap.
+    Gap(&'a Gap),
+}
+
+impl Lane {
+    /// Returns the observations and the gaps between them, in order.
+    pub fn items(&self) -> Vec<Item<'_>> {
+        let mut gaps = self.gaps.iter().peekable();
+        let mut items = Vec::new();
+        for (number, observation) in self.observations.iter().enumerate() {
+            // What was observed last is at the beginning of a gap, not in it.
+            let is_before = |gap: &&Gap| match gap.from {
+                Some(from) => from < observation.time,
+                None => gap.to.is_none_or(|to| to < observation.time),
+            };
+            items.extend(std::iter::from_fn(|| gaps.next_if(is_before)).map(Item::Gap));
+            items.push(Item::Observation(number, observation));
+        }
+        items.extend(gaps.map(Item::Gap));
+        items
+    }
 }
 
 /// The place of an observation: the index of its lane, and its own in the lane.
@@ -145,6 +249,15 @@ pub struct Arrow {
     pub proof: Proof,
 }
 
+/// The sources of a timeline besides the engine and the record.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// The logs to import, as texts.
+    pub imports: Vec<String>,
+    /// The observations of this machine during the apply before.
+    pub observed: Vec<Observation>,
+}
+
 /// The lanes of a target and the arrows between them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -164,18 +277,41 @@ impl Timeline {
     /// Orders observations and joins effects with their causes. Observations of one
     /// machine with the same time stay in the order in which they are given.
     pub fn new(scope: Scope, now: Timestamp, observations: Vec<Observation>) -> Self {
-        let mut machines: BTreeMap<String, Vec<Observation>> = BTreeMap::new();
+        Self::with_gaps(scope, now, observations, Vec::new())
+    }
+
+    /// Does the same, and notes the gaps.
+    pub fn with_gaps(
+        scope: Scope,
+        now: Timestamp,
+        observations: Vec<Observation>,
+        gaps: Vec<Gap>,
+    ) -> Self {
+        let mut machines: BTreeMap<String, (Vec<Observation>, Vec<Gap>)> = BTreeMap::new();
         for observation in observations {
             let lane = machines.entry(observation.machine.clone()).or_default();
-            lane.push(observation);
+            lane.0.push(observation);
+        }
+        for gap in gaps {
+            let lane = machines.entry(gap.machine.clone()).or_default();
+            lane.1.push(gap);
         }
         let lanes: Vec<_> = machines
             .into_iter()
-            .map(|(machine, mut observations)| {
-                observations.sort_by_key(|observation| observation.time);
+            .map(|(machine, (observations, mut gaps))| {
+                // One gap that was noticed several times goes to the last end.
+                gaps.sort();
+                gaps.dedup_by(|later, gap| {
+                    let is_one = (later.from, &later.why) == (gap.from, &gap.why);
+                    if is_one {
+                        gap.to = later.to;
+                    }
+                    is_one
+                });
                 Lane {
                     machine,
-                    observations,
+                    observations: ordered(observations),
+                    gaps,
                 }
             })
             .collect();
@@ -188,14 +324,41 @@ impl Timeline {
         }
     }
 
-    /// Returns the timeline of those observations alone that `keep` accepts.
+    /// Returns the timeline of those observations alone that `keep` accepts, and of the
+    /// gaps that `keep_gap` accepts.
     #[must_use]
-    pub fn filtered(self, keep: impl Fn(&Observation) -> bool) -> Self {
-        let lanes = self.lanes.into_iter();
-        let all = lanes.flat_map(|lane| lane.observations);
-        let kept = all.filter(|observation| keep(observation)).collect();
-        Self::new(self.scope, self.now, kept)
+    pub fn filtered(
+        self,
+        keep: impl Fn(&Observation) -> bool,
+        keep_gap: impl Fn(&Gap) -> bool,
+    ) -> Self {
+        let (mut observations, mut gaps) = (Vec::new(), Vec::new());
+        for lane in self.lanes {
+            let own = lane.observations.into_iter();
+            observations.extend(own.filter(|observation| keep(observation)));
+            gaps.extend(lane.gaps.into_iter().filter(|gap| keep_gap(gap)));
+        }
+        Self::with_gaps(self.scope, self.now, observations, gaps)
     }
+}
+
+/// Orders the observations of one machine by its sequence, and where it has none by its
+/// clock. A clock that was set back does not move what the sequence puts later.
+fn ordered(mut observations: Vec<Observation>) -> Vec<Observation> {
+    observations.sort_by_key(|observation| (observation.sequence, observation.time));
+    let mut latest = Timestamp::MIN;
+    let mut timed: Vec<_> = observations
+        .into_iter()
+        .map(|observation| {
+            if observation.sequence.is_none() {
+                return (observation.time, observation);
+            }
+            latest = latest.max(observation.time);
+            (latest, observation)
+        })
+        .collect();
+    timed.sort_by_key(|(time, _)| *time);
+    timed.into_iter().map(|(_, one)| one).collect()
 }
 
 /// Joins each fact's cause with its first effect on every other machine.
@@ -208,14 +371,19 @@ fn arrows(lanes: &[Lane]) -> Vec<Arrow> {
     }
     let mut first: BTreeMap<(Place, usize), Arrow> = BTreeMap::new();
     for (to, observation) in places(lanes) {
-        let known = observation.follows.iter();
-        let found = known.filter_map(|link| Some((*causes.get(link)?, link.proof)));
-        let Some((from, proof)) = found.into_iter().next() else {
-            continue;
-        };
-        if from.lane != to.lane {
-            let arrow = Arrow { from, to, proof };
-            first.entry((from, to.lane)).or_insert(arrow);
+        // An object has its identity from where it was assigned, too.
+        let mut is_placed = false;
+        for link in &observation.follows {
+            let places = matches!(link.proof, Proof::Assignment | Proof::Identity);
+            let Some(from) = causes.get(link).copied().filter(|_| !(places && is_placed)) else {
+                continue;
+            };
+            is_placed |= places;
+            if from.lane != to.lane {
+                let proof = link.proof;
+                let arrow = Arrow { from, to, proof };
+                first.entry((from, to.lane)).or_insert(arrow);
+            }
         }
     }
     let mut arrows: Vec<_> = first.into_values().collect();
@@ -241,7 +409,7 @@ pub fn of_history(history: &HistoryNow, engine: &str) -> Vec<Observation> {
             ..Observation::new(machine, time, object.clone(), event)
         };
         let link = || vec![Link::new(Proof::Entry, &entry.number.to_string())];
-        let client = format!("kcc of {client}");
+        let client = format!("{CLIENT}{client}");
         all.push(Observation {
             causes: link(),
             ..observation(&client, entry.started.client, "begun".to_owned())
@@ -257,6 +425,76 @@ pub fn of_history(history: &HistoryNow, engine: &str) -> Vec<Observation> {
         }
     }
     all
+}
+
+/// The beginning of the names of lanes of machines that apply.
+pub(crate) const CLIENT: &str = "kcc of ";
+
+/// Returns the fact that an apply works on an object. [`join_operations`] finds out which
+/// apply it was.
+pub fn operation(proof: Proof, kind: &str, name: &str) -> Link {
+    Link::new(proof, &format!("{kind}/{name}"))
+}
+
+/// Joins operations of kcc with the changes of the engine, each of which names the object
+/// only. An apply holds the lock, so a change of kcc's between its start and its end is its
+/// own; both are compared by one clock: that of the machine that observed the change. What
+/// belongs to no apply or to two, or is there several times, is joined with nothing.
+pub fn join_operations(observations: &mut [Observation], history: &HistoryNow) {
+    let of_operations =
+        |link: &Link| matches!(link.proof, Proof::Operation) || is_unresolved_answer(link);
+    let mut uses: BTreeMap<(bool, Link), usize> = BTreeMap::new();
+    for observation in observations.iter_mut() {
+        let number = entry_of(observation, history);
+        for links in [&mut observation.causes, &mut observation.follows] {
+            links.retain(|link| number.is_some() || !of_operations(link));
+            for link in links.iter_mut().filter(|link| of_operations(link)) {
+                link.id = format!("{} {}", number.unwrap_or_default(), link.id);
+            }
+        }
+        let causes = observation.causes.iter().map(|link| (true, link));
+        let follows = observation.follows.iter().map(|link| (false, link));
+        for (is_cause, link) in causes.chain(follows) {
+            *uses.entry((is_cause, link.clone())).or_default() += 1;
+        }
+    }
+    for observation in observations {
+        for (is_cause, links) in [
+            (true, &mut observation.causes),
+            (false, &mut observation.follows),
+        ] {
+            links.retain(|link| {
+                let is_own = matches!(link.proof, Proof::Operation | Proof::Answer);
+                !is_own
+                    || !is_cause && link.proof == Proof::Answer
+                    || uses.get(&(is_cause, link.clone())) == Some(&1)
+            });
+        }
+    }
+}
+
+/// Returns true for the answer to a request whose apply is yet to be found.
+fn is_unresolved_answer(link: &Link) -> bool {
+    link.proof == Proof::Answer && link.id.contains('/') && !link.id.contains(' ')
+}
+
+/// Returns the number of the only apply during which something was observed.
+fn entry_of(observation: &Observation, history: &HistoryNow) -> Option<u64> {
+    let second = observation.time.as_second();
+    let mut entries = history.history.entries.iter().filter(|entry| {
+        let Some(ended) = entry.ended else {
+            return false;
+        };
+        let (from, to) = match observation.machine.strip_prefix(CLIENT) {
+            Some(who) if who == entry.who.short() => (entry.started.client, ended.client),
+            Some(_) => return false,
+            None => (entry.started.engine, ended.engine),
+        };
+        // Some clocks tell full seconds only.
+        (from.as_second()..=to.as_second()).contains(&second)
+    });
+    let only = entries.next()?;
+    entries.next().is_none().then_some(only.number)
 }
 
 fn revision(entry: &Entry) -> String {
@@ -335,6 +573,50 @@ mod tests {
             let timeline = Timeline::new(scope(), Timestamp::UNIX_EPOCH, observations(skew));
             assert_eq!(described(&timeline), expected, "{skew}");
         }
+    }
+
+    #[test]
+    fn a_gap_follows_what_was_observed_last() {
+        let second = |second| Some(Timestamp::from_second(second).unwrap());
+        let gap = |from, to| Gap {
+            machine: "node-1".to_owned(),
+            from: second(from),
+            to: second(to),
+            why: "lost".to_owned(),
+        };
+        let all = vec![
+            at("node-1", 10, "a", "started"),
+            at("node-1", 30, "a", "ended"),
+        ];
+        let gaps = vec![gap(10, 20), gap(10, 25), gap(40, 41)];
+        let timeline = Timeline::with_gaps(scope(), Timestamp::UNIX_EPOCH, all, gaps);
+        let items = timeline.lanes[0].items();
+        let shown: Vec<_> = items
+            .iter()
+            .map(|item| match item {
+                Item::Observation(number, _) => number.to_string(),
+                Item::Gap(gap) => format!("until {}", gap.to.unwrap().as_second()),
+            })
+            .collect();
+        assert_eq!(shown, ["0", "until 25", "1", "until 41"]);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_does_not_change_the_sequence() {
+        let next = |time, sequence| Observation {
+            sequence: Some(sequence),
+            ..at("docker", time, "a", &sequence.to_string())
+        };
+        let all = vec![
+            next(3600, 1),
+            next(5, 3),
+            next(3602, 2),
+            at("docker", 3601, "a", "-"),
+        ];
+        let timeline = Timeline::new(scope(), Timestamp::UNIX_EPOCH, all);
+        let own = timeline.lanes[0].observations.iter();
+        let events: Vec<_> = own.map(|one| one.event.as_str()).collect();
+        assert_eq!(events, ["1", "-", "2", "3"]);
     }
 
     #[test]

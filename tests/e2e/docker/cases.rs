@@ -17,7 +17,7 @@ use kcc_test_engines::{
         COMPONENTS, Shop as _, all_outputs, applies_one_variable, comes_up_and_is_stable,
         fails_without_its_engine, one_apply_at_a_time, take_down,
     },
-    timeline::{Lanes, shows_applies},
+    timeline::{Lanes, record_until_killed, shows_applies},
 };
 use kcc_test_support::CommandOutput;
 
@@ -43,6 +43,8 @@ cases! {
     another_user_and_home_share_the_record,
     revisions_are_listed_shown_and_applied_again,
     the_engine_has_a_lane_of_its_own,
+    the_journal_outlives_the_events_of_the_engine,
+    a_recording_goes_on_after_a_kill,
     a_lost_engine_is_restored_from_an_archive,
     down_keeps_the_data_without_volumes,
     a_failing_check_ends_with_its_reason,
@@ -272,6 +274,113 @@ fn the_engine_has_a_lane_of_its_own(shop: &Shop) {
         only.contains("container web") && !only.contains("container cart"),
         "{only}"
     );
+}
+
+fn the_journal_outlives_the_events_of_the_engine(shop: &Shop) {
+    shop.apply();
+    let segments = || shop.testbed.segments(&shop.name, "dev");
+    let applied = segments();
+    assert_eq!(applied.len(), 1, "an apply keeps what it has seen");
+    let engine = shop.docker(&["info", "--format", "{{.Name}}"]);
+    shop.docker(&["kill", "--signal", "KILL", &shop.name("web")]);
+    shop.docker(&["rm", "-f", &shop.name("cart")]);
+    // Any command that looks keeps it, and one that finds nothing new writes nothing.
+    shop.run(&["status", "--target", "dev"]);
+    let kept = segments();
+    assert_eq!(kept.len(), 2, "{kept:?}");
+    shop.run_ok(&["drift", "--target", "dev"]);
+    assert_eq!(segments(), kept);
+    let killed = (engine.as_str(), "container web", "received signal 9");
+    let removed = (engine.as_str(), "container cart", "removed");
+    let lanes = Lanes::of(shop);
+    assert!(lanes.journaled().iter().all(|(on, ..)| *on != engine));
+    // The engine holds the last 256 events, of all its objects.
+    let own: Vec<_> = (0..135)
+        .map(|number| format!("{}-flood-{number}", shop.name))
+        .collect();
+    for name in &own {
+        shop.docker(&["volume", "create", name]);
+    }
+    let remove = ["volume", "rm"]
+        .into_iter()
+        .chain(own.iter().map(String::as_str));
+    shop.docker(&remove.collect::<Vec<_>>());
+    let held = [
+        "events",
+        "--since=1h",
+        "--until=0s",
+        "--filter=event=destroy",
+    ];
+    assert_eq!(
+        shop.docker(&[&held[..], &["--filter=type=container"]].concat()),
+        ""
+    );
+    let lanes = Lanes::of(shop);
+    for expected in [killed, removed] {
+        assert!(
+            lanes.journaled().contains(&expected),
+            "{:#?}",
+            lanes.observations()
+        );
+    }
+    let count = |all: &[(&str, &str, &str)]| all.iter().filter(|one| **one == removed).count();
+    assert_eq!(count(&lanes.observations()), 1);
+    // Between the two nobody can tell.
+    let gap = "the engine does not hold the events of this time any more";
+    assert_eq!(lanes.gaps(), [(engine.as_str(), gap)]);
+    let text = shop.run_ok(&["timeline", "--target", "dev"]);
+    assert!(text.contains(gap), "{text}");
+    // A log that somebody wrote tells what happened there.
+    let log = serde_json::json!({"Type": "container", "Action": "pause", "time": 1_790_000_000,
+        "timeNano": 1_790_000_000_000_000_000_i64, "Actor": {"ID": "f00", "Attributes": {
+            "name": shop.name("cart"), "dev.kcc.system": shop.name, "dev.kcc.target": "dev",
+            "dev.kcc.component": "cart"}}});
+    fs::write(shop.path("events.json"), format!("{log}\n")).unwrap();
+    for more in [&["--docker-events", "events.json"][..], &[]] {
+        let lanes = Lanes::with(shop, more);
+        let paused = (engine.as_str(), "container cart", "paused");
+        assert!(lanes.observations().contains(&paused), "{more:?}");
+    }
+    // It goes with the record.
+    shop.run_ok(&["down", "--target", "dev", "--volumes"]);
+    assert!(!shop.has_record(), "{:?}", segments());
+    shop.run(&["status", "--target", "dev"]);
+    assert!(!shop.has_record(), "{:?}", segments());
+}
+
+fn a_recording_goes_on_after_a_kill(shop: &Shop) {
+    shop.apply();
+    let engine = shop.docker(&["info", "--format", "{{.Name}}"]);
+    let pause = || {
+        shop.docker(&["pause", &shop.name("web")]);
+        shop.docker(&["unpause", &shop.name("web")]);
+    };
+    let before = shop.testbed.segments(&shop.name, "dev").len();
+    record_until_killed(shop, pause);
+    assert!(shop.testbed.segments(&shop.name, "dev").len() > before);
+    // Nobody watches, and the engine holds it for the next one.
+    pause();
+    let again = shop.run(&["record", "--target", "dev", "--for", "2s"]);
+    assert_eq!(again.code, Some(0), "{again:#?}");
+    assert!(again.out.contains("gaps 0"), "{again:#?}");
+    let lanes = Lanes::of(shop);
+    let own = (engine.as_str(), "container web", "paused");
+    let count = lanes
+        .observations()
+        .iter()
+        .filter(|one| **one == own)
+        .count();
+    assert_eq!((count, lanes.gaps()), (2, Vec::new()));
+    let missing = shop.run(&[
+        "record",
+        "--target",
+        "dev",
+        "--instance",
+        "none",
+        "--for",
+        "1s",
+    ]);
+    missing.assert_stderr_contains("has no revisions");
 }
 
 fn revisions_are_listed_shown_and_applied_again(shop: &Shop) {

@@ -10,8 +10,10 @@ use kcc_test_engines::{
         all_outputs, applies_one_variable, comes_up_and_is_stable, fails_without_its_engine,
         one_apply_at_a_time, take_down,
     },
-    timeline::{Lanes, shows_applies},
+    timeline::{Lanes, record_until_killed, shows_applies},
 };
+
+use kcc_test_support::CommandOutput;
 
 use crate::{connections::only_declared_connections_are_possible, shop::Shop};
 
@@ -29,6 +31,8 @@ cases! {
     a_missing_secret_is_named_and_awaited,
     revisions_are_listed_shown_and_applied_again,
     each_machine_has_a_lane_of_its_own,
+    the_journal_outlives_the_events_of_the_cluster,
+    a_recording_goes_on_where_it_was_killed,
     a_deleted_namespace_is_restored_from_an_archive,
     down_keeps_the_claims_without_volumes,
     unmanaged_objects_are_not_touched,
@@ -145,6 +149,129 @@ fn each_machine_has_a_lane_of_its_own(shop: &Shop) {
         identities.iter().all(|(from, _, _)| from == "API server"),
         "{identities:#?}"
     );
+}
+
+fn the_journal_outlives_the_events_of_the_cluster(shop: &Shop) {
+    shop.generate_key();
+    shop.apply();
+    let node = "jsonpath={.items[0].metadata.name} {.items[0].spec.nodeName}";
+    let pods = [
+        "get",
+        "pods",
+        "-l",
+        "app.kubernetes.io/name=cart",
+        "-o",
+        node,
+    ];
+    let pod = shop.kubectl(&pods);
+    let (pod, node) = pod.split_once(' ').unwrap();
+    let object = format!("Pod {pod}");
+    let started = (node, object.as_str(), "started");
+    assert!(Lanes::of(shop).observations().contains(&started));
+    let segments = || {
+        let maps = shop.names("configmaps").into_iter();
+        maps.filter(|name| name.contains("/kcc-journal.")).count()
+    };
+    let before = segments();
+    shop.run(&["status", "--target", "prod"]);
+    shop.run(&["status", "--target", "prod"]);
+    assert!(
+        segments() <= before + 1,
+        "an unchanged observation is written again"
+    );
+    shop.kubectl(&["delete", "pod", pod, "--wait"]);
+    shop.run(&["status", "--target", "prod"]);
+    shop.kubectl(&["delete", "events", "--all"]);
+    let lanes = Lanes::of(shop);
+    assert!(
+        lanes.journaled().contains(&started),
+        "{:#?}",
+        lanes.observations()
+    );
+    let killed = |(on, of, event): &(&str, &str, &str)| {
+        (*on, *of) == (node, object.as_str()) && event.starts_with("Killing")
+    };
+    assert!(
+        lanes.journaled().iter().any(killed),
+        "{:#?}",
+        lanes.observations()
+    );
+    // The order across machines is kept as well.
+    let arrows = lanes.arrows("assignment");
+    let assigned = (
+        "default-scheduler".to_owned(),
+        object.clone(),
+        node.to_owned(),
+    );
+    assert!(arrows.contains(&assigned), "{arrows:#?}");
+    // A user who may only read gets the same answer, and keeps nothing.
+    shop.kubectl(&[
+        "create",
+        "rolebinding",
+        "ann",
+        "--clusterrole=view",
+        "--user=ann",
+    ]);
+    let config = fs::read_to_string(shop.testbed.kubeconfig()).unwrap();
+    let config = config.replace("user: {token:", "user: {as: ann, token:");
+    fs::write(shop.path("ann"), config).unwrap();
+    shop.kubectl(&[
+        "delete",
+        "pod",
+        "-l",
+        "app.kubernetes.io/name=web",
+        "--wait",
+    ]);
+    let before = segments();
+    let mut command = shop.command(&["timeline", "--target", "prod"]);
+    let read = CommandOutput::of(command.env("KUBECONFIG", shop.path("ann")));
+    assert_eq!(read.code, Some(0), "{read:#?}");
+    assert!(read.out.contains(&object), "{read:#?}");
+    assert_eq!(segments(), before);
+    // The audit log tells who deleted the pod.
+    let log = shop.testbed.audit_log();
+    if log.exists() {
+        let lanes = Lanes::with(shop, &["--audit", log.to_str().unwrap()]);
+        let deleted = |(on, of, event): &(&str, &str, &str)| {
+            (*on, *of) == ("API server", object.as_str())
+                && event.starts_with("deletion requested by")
+                && event.ends_with("kubectl")
+        };
+        assert!(
+            lanes.observations().iter().any(deleted),
+            "{:#?}",
+            lanes.observations()
+        );
+    }
+}
+
+fn a_recording_goes_on_where_it_was_killed(shop: &Shop) {
+    shop.generate_key();
+    shop.apply();
+    let delete = |component: &str| {
+        let label = format!("app.kubernetes.io/name={component}");
+        let name = "jsonpath={.items[0].metadata.name}";
+        let pod = shop.kubectl(&["get", "pods", "-l", &label, "-o", name]);
+        shop.kubectl(&["delete", "pod", &pod, "--wait"]);
+        format!("Pod {pod}")
+    };
+    let mut first = String::new();
+    record_until_killed(shop, || first = delete("cart"));
+    // Nobody watches, and the server still knows.
+    let second = delete("web");
+    let again = shop.run(&["record", "--target", "prod", "--for", "5s"]);
+    assert_eq!(again.code, Some(0), "{again:#?}");
+    assert!(again.out.contains("gaps 0"), "{again:#?}");
+    let lanes = Lanes::of(shop);
+    for pod in [&first, &second] {
+        let removed = ("API server", pod.as_str(), "removed");
+        assert!(
+            lanes.observations().contains(&removed),
+            "{:#?}",
+            lanes.observations()
+        );
+    }
+    assert_eq!(lanes.gaps(), []);
 }
 
 fn sorted<T: Ord>(mut all: Vec<T>) -> Vec<T> {

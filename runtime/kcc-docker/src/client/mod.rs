@@ -16,7 +16,7 @@ pub(crate) use exec::RunningCommand;
 pub(crate) use image::CHECK_IMAGE;
 pub(crate) use logs::LogRange;
 pub(crate) use queries::{EngineEvent, EngineHealth, Inspected, Listed, Process};
-pub(crate) use timeline::Life;
+pub(crate) use timeline::{Life, seen_healthy, seen_running};
 
 use std::{
     collections::BTreeMap,

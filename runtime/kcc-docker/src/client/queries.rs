@@ -10,7 +10,8 @@ use std::{
 use bollard::{
     models::{
         ContainerInspectResponse, ContainerStateStatusEnum, ContainerSummaryStateEnum,
-        EndpointSettings, HealthConfig, HealthStatusEnum, HostConfig, PortBinding, PortMap,
+        EndpointSettings, EventMessage, HealthConfig, HealthStatusEnum, HostConfig, PortBinding,
+        PortMap,
     },
     query_parameters::{
         DownloadFromContainerOptions, EventsOptions, InspectContainerOptions,
@@ -18,7 +19,7 @@ use bollard::{
     },
 };
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, stream::BoxStream};
 use jiff::Timestamp;
 use kcc_diag::Code;
 use kcc_plan::Error;
@@ -72,6 +73,20 @@ pub(crate) struct EngineEvent {
     pub(crate) attributes: BTreeMap<String, String>,
     /// The time by the engine's clock.
     pub(crate) at: Option<Timestamp>,
+}
+
+impl EngineEvent {
+    fn of(event: EventMessage) -> Self {
+        let actor = event.actor.unwrap_or_default();
+        let time = event.time_nano;
+        Self {
+            kind: event.typ.map(|kind| kind.to_string()).unwrap_or_default(),
+            action: event.action.unwrap_or_default(),
+            id: actor.id.unwrap_or_default(),
+            attributes: sorted(actor.attributes),
+            at: time.and_then(|time| Timestamp::from_nanosecond(time.into()).ok()),
+        }
+    }
 }
 
 /// The result of the engine's health check.
@@ -420,9 +435,11 @@ impl Client {
 
     /// Returns the events since a time that the engine retains, the oldest first.
     pub(crate) async fn events_since(&self, since: Timestamp) -> Result<Vec<EngineEvent>, Error> {
+        let now = self.clock.now();
         let options = EventsOptions {
             since: Some(since.as_second().to_string()),
-            until: Some(self.clock.now().as_secs().saturating_add(1).to_string()),
+            // The engine answers at once if that time is over.
+            until: Some(format!("{}.{:09}", now.as_secs(), now.subsec_nanos())),
             filters: None,
         };
         let mut stream = Box::pin(self.docker.events(Some(options)));
@@ -430,16 +447,7 @@ impl Client {
         let read = async {
             while let Some(event) = stream.next().await {
                 let event = event.map_err(|error| refused("read", "events", error))?;
-                let actor = event.actor.unwrap_or_default();
-                events.push(EngineEvent {
-                    kind: event.typ.map(|kind| kind.to_string()).unwrap_or_default(),
-                    action: event.action.unwrap_or_default(),
-                    id: actor.id.unwrap_or_default(),
-                    attributes: sorted(actor.attributes),
-                    at: event
-                        .time_nano
-                        .and_then(|time| Timestamp::from_nanosecond(time.into()).ok()),
-                });
+                events.push(EngineEvent::of(event));
             }
             Ok(())
         };
@@ -451,6 +459,27 @@ impl Client {
                 .help("run the command again; the engine's clock may have jumped"))
         })?;
         Ok(events)
+    }
+
+    /// Returns the events from a time on as they come; without one from now on.
+    pub(crate) fn follow_events(
+        &self,
+        from: Option<Timestamp>,
+    ) -> BoxStream<'_, Result<EngineEvent, Error>> {
+        let since = from.map(|from| {
+            let (seconds, rest) = (from.as_second(), from.subsec_nanosecond());
+            format!("{seconds}.{rest:09}")
+        });
+        let options = EventsOptions {
+            since,
+            ..EventsOptions::default()
+        };
+        let events = self.docker.events(Some(options));
+        let events = events.map(|event| match event {
+            Ok(event) => Ok(EngineEvent::of(event)),
+            Err(error) => Err(refused("read", "events", error)),
+        });
+        events.boxed()
     }
 
     /// Returns the exit code of the previous run, from the engine's events.

@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use bollard::query_parameters::{InspectContainerOptions, ListContainersOptions};
+use bollard::{
+    models::HealthStatusEnum,
+    query_parameters::{InspectContainerOptions, ListContainersOptions},
+};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use kcc_plan::{Error, Scope};
@@ -23,6 +26,31 @@ pub(crate) struct Life {
     pub(crate) started: Option<Timestamp>,
     /// The end of the last run, with its exit code and whether memory ran out.
     pub(crate) ended: Option<(Timestamp, i64, bool)>,
+    /// True if its health check succeeds.
+    pub(crate) healthy: bool,
+}
+
+impl Life {
+    /// Identifies what can be seen of a container that runs: its run, and if that is
+    /// healthy.
+    pub(crate) fn seen(&self) -> Option<String> {
+        let started = self.started.filter(|_| self.ended.is_none())?;
+        Some(if self.healthy {
+            seen_healthy(&self.id, started)
+        } else {
+            seen_running(&self.id, started)
+        })
+    }
+}
+
+/// Identifies a run of a container.
+pub(crate) fn seen_running(id: &str, started: Timestamp) -> String {
+    format!("{id} running since {started}")
+}
+
+/// Identifies the success of the health check in a run of a container.
+pub(crate) fn seen_healthy(id: &str, started: Timestamp) -> String {
+    format!("{id} healthy in the run since {started}")
 }
 
 impl Client {
@@ -46,7 +74,8 @@ impl Client {
         Ok(lives.into_iter().flatten().collect())
     }
 
-    async fn life(&self, id: &str) -> Result<Option<Life>, Error> {
+    /// Reads the times of a container, by its identity or name.
+    pub(crate) async fn life(&self, id: &str) -> Result<Option<Life>, Error> {
         let found = self
             .docker
             .inspect_container(id, None::<InspectContainerOptions>)
@@ -58,10 +87,12 @@ impl Client {
         };
         let labels = container.config.and_then(|config| config.labels);
         let state = container.state.unwrap_or_default();
+        let health = state.health.and_then(|health| health.status);
         let ended = time(state.finished_at.as_deref()).filter(|_| state.running != Some(true));
         let code = state.exit_code.unwrap_or_default();
         Ok(Some(Life {
-            id: id.to_owned(),
+            id: container.id.unwrap_or_else(|| id.to_owned()),
+            healthy: health == Some(HealthStatusEnum::HEALTHY),
             name: container.name.unwrap_or_default(),
             component: labels.and_then(|mut labels| labels.remove(label::COMPONENT)),
             created: time(container.created.as_deref()),

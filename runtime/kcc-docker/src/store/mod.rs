@@ -21,7 +21,11 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use jiff::Timestamp;
 use kcc_lock::Digest;
-use kcc_plan::{Blob, Error, Options, Scope, Store, StoredHead, Swap, Version, random_secret};
+use kcc_plan::{
+    Blob, Error, Options, Scope, Store, StoredHead, Swap, Version,
+    journal::{self, Segment, SegmentStore},
+    random_secret,
+};
 
 use crate::{client::Client, endpoint::Endpoint};
 
@@ -34,6 +38,11 @@ const PREVIOUS: &str = "dev.kcc.record.previous";
 const HEAD: &str = "dev.kcc.record.head";
 /// The label of a blob, followed by its hash; its value is the packed blob.
 const BLOB: &str = "dev.kcc.record.blob.";
+/// The label of a segment of the journal; its value is the packed segment.
+const SEGMENT: &str = "dev.kcc.record.journal";
+
+/// The most packed bytes of a journal. Every listing of volumes has all their labels.
+const JOURNAL: usize = 256 << 10;
 
 /// The number of heads before the current one that stay. A head is compared with the one
 /// before it, and a listing lasts a moment.
@@ -143,6 +152,10 @@ impl<V: Volumes> VolumeStore<V> {
 
     fn blob_name(&self, digest: &Digest) -> String {
         format!("{}.{}", self.object("blob"), digest.hex())
+    }
+
+    fn segment_name(&self, digest: &Digest) -> String {
+        format!("{}.{}", self.object("journal"), digest.hex())
     }
 
     /// Lists the volumes of this record; with a label only those that have it.
@@ -330,8 +343,41 @@ impl<V: Volumes> Store for VolumeStore<V> {
         10
     }
 
+    async fn clear(&self) -> Result<(), Error> {
+        journal::clear(self).await
+    }
+
     async fn now(&self) -> Result<Timestamp, Error> {
         self.volumes.time().await
+    }
+}
+
+impl<V: Volumes> SegmentStore for VolumeStore<V> {
+    fn limit(&self) -> usize {
+        JOURNAL
+    }
+
+    async fn segments(&self) -> Result<Vec<Segment>, Error> {
+        let prefix = format!("{}.", self.object("journal"));
+        let volumes = self.own(Some(SEGMENT)).await?.into_iter();
+        let segment = |(name, mut labels): (String, Labels)| {
+            let digest = Digest::from_hex(name.strip_prefix(&prefix)?)?;
+            // Text that is not base64 cannot be unpacked either.
+            let packed = BASE64.decode(labels.remove(SEGMENT)?).unwrap_or_default();
+            Some(Segment { digest, packed })
+        };
+        Ok(volumes.filter_map(segment).collect())
+    }
+
+    async fn add(&self, segment: &Blob) -> Result<(), Error> {
+        let content = (SEGMENT.to_owned(), BASE64.encode(segment.packed()));
+        let labels = HashMap::from([self.label(), content]);
+        let name = self.segment_name(segment.digest());
+        self.volumes.claim(&name, labels).await.map(drop)
+    }
+
+    async fn discard(&self, digest: &Digest) -> Result<(), Error> {
+        self.volumes.release(&self.segment_name(digest)).await
     }
 }
 

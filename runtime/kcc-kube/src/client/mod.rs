@@ -12,10 +12,12 @@ mod logs;
 mod mutations;
 mod queries;
 mod record;
+mod watch;
 
 pub(crate) use access::{Access, resource_name};
 pub(crate) use exec::{PodExec, RunningCommand};
 pub(crate) use logs::{LogRange, LogSince, LogStreams, PodLog};
+pub(crate) use watch::Seen;
 
 use std::{
     sync::{

@@ -42,6 +42,18 @@ impl Client {
         Ok(names.collect())
     }
 
+    /// Returns the `ConfigMap`s with some labels.
+    pub(crate) async fn labelled_config_maps(
+        &self,
+        namespace: &str,
+        labels: &str,
+    ) -> Result<Vec<ConfigMap>, Error> {
+        let params = ListParams::default().labels(labels);
+        let found = self.config_maps(namespace).list(&params).await;
+        let found = found.map_err(|error| self.error("list ConfigMaps", &error))?;
+        Ok(found.items)
+    }
+
     /// Creates a `ConfigMap` and returns its version; none if one of this name exists.
     pub(crate) async fn claim_config_map(
         &self,

@@ -46,7 +46,12 @@ pub(super) async fn until_ready<D: Driver>(
         let why = match answer {
             Ok(Readiness::Ready) => {
                 if wait.object.is_none() {
-                    reporter.event(&Event::Ready { component, until });
+                    let seen = &driver.seen(component).await;
+                    reporter.event(&Event::Ready {
+                        component,
+                        until,
+                        seen,
+                    });
                 }
                 return Ok(NodeEnd::Done);
             }

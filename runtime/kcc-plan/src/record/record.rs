@@ -781,8 +781,14 @@ impl<S: Store> Record<S> {
         if let Some(held) = held.take() {
             let mut next = held.head.clone();
             next.lock = None;
-            let empty = next.is_empty() && self.retain(&BTreeSet::new()).await.is_ok();
+            let empty = next.is_empty()
+                && self.retain(&BTreeSet::new()).await.is_ok()
+                && self.store.clear().await.is_ok();
             let _ = self.replace(&held, (!empty).then_some(&next)).await;
+            if empty {
+                // Another command may have kept something meanwhile.
+                let _ = self.store.clear().await;
+            }
         }
         self.fence.open();
     }

@@ -36,6 +36,11 @@ pub trait Store {
         next: Option<&[u8]>,
     ) -> impl Future<Output = Result<Swap, Error>>;
 
+    /// Removes what is there of the scope besides blobs and the head: its journal.
+    fn clear(&self) -> impl Future<Output = Result<(), Error>> {
+        async { Ok(()) }
+    }
+
     /// Returns the number of revisions that the store retains.
     fn retained(&self) -> usize {
         50

@@ -187,6 +187,17 @@ impl Time {
     }
 }
 
+impl HistoryNow {
+    /// Fails if the scope was never applied.
+    pub fn check_applied(&self, scope: &Scope) -> std::result::Result<(), Error> {
+        if self.history.entries.is_empty() {
+            let now = RevisionId::At(Time::Point(self.now));
+            self.history.find(now, scope, self.now)?;
+        }
+        Ok(())
+    }
+}
+
 /// A history as it is at one time.
 #[derive(Debug, Clone)]
 pub struct HistoryNow {

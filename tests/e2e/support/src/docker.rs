@@ -120,8 +120,12 @@ impl Testbed {
 
     /// Returns everything that the record of a target says, as text.
     pub fn record_text(&self, system: &str, target: &str) -> String {
-        let value = |label: &str, value: String| {
-            let Some(hex) = label.strip_prefix("dev.kcc.record.blob.") else {
+        let value = |name: &str, label: &str, value: String| {
+            let segment = (label == "dev.kcc.record.journal")
+                .then(|| name.rsplit_once('.'))
+                .flatten();
+            let hex = segment.map(|(_, hex)| hex);
+            let Some(hex) = hex.or(label.strip_prefix("dev.kcc.record.blob.")) else {
                 return value;
             };
             let digest = Digest::try_from(format!("sha256:{hex}")).unwrap();
@@ -130,11 +134,22 @@ impl Testbed {
         };
         let mut texts = Vec::new();
         for (name, labels) in self.record(system, target) {
-            texts.push(name);
             let labels = labels.into_iter();
-            texts.extend(labels.map(|(label, text)| format!("{label}: {}", value(&label, text))));
+            texts.extend(
+                labels.map(|(label, text)| format!("{label}: {}", value(&name, &label, text))),
+            );
+            texts.push(name);
         }
         texts.join("\n")
+    }
+
+    /// Returns the names of the segments of a target's journal.
+    pub fn segments(&self, system: &str, target: &str) -> Vec<String> {
+        let record = self.record(system, target).into_iter();
+        let names = record.map(|(name, _)| name);
+        names
+            .filter(|name| name.starts_with("kcc-journal."))
+            .collect()
     }
 
     /// Returns true if the record of a target names the intent of an apply.

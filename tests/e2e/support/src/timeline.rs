@@ -1,6 +1,6 @@
 //! The requirements on the timeline of the shop that hold on either engine.
 
-use std::{collections::BTreeSet, fs};
+use std::{collections::BTreeSet, fs, process::Stdio, thread::sleep, time::Duration};
 
 use serde_json::Value;
 
@@ -12,8 +12,13 @@ pub struct Lanes(Value, Value);
 impl Lanes {
     /// Reads it.
     pub fn of(copy: &ExampleCopy) -> Self {
+        Self::with(copy, &[])
+    }
+
+    /// Reads it with further arguments.
+    pub fn with(copy: &ExampleCopy, more: &[&str]) -> Self {
         let formats = ["--format", "json", "--trace", "trace.json"];
-        let args = [&["timeline", "--target", copy.target()][..], &formats].concat();
+        let args = [&["timeline", "--target", copy.target()][..], &formats, more].concat();
         let json = serde_json::from_str(&copy.run_ok(&args)).unwrap();
         let trace = fs::read_to_string(copy.path("trace.json")).unwrap();
         Self(json, serde_json::from_str(&trace).unwrap())
@@ -44,6 +49,29 @@ impl Lanes {
             .collect()
     }
 
+    /// Returns each observation that the engine does not hold any more, as machine, object
+    /// and event.
+    pub fn journaled(&self) -> Vec<(&str, &str, &str)> {
+        let lanes = self.0["lanes"].as_array().unwrap().iter();
+        let all = lanes.flat_map(|lane| lane["observations"].as_array().unwrap().iter());
+        let shown = self.observations().into_iter().zip(all);
+        let journaled = shown.filter(|(_, observation)| observation["journaled"] == true);
+        journaled.map(|(shown, _)| shown).collect()
+    }
+
+    /// Returns the gaps as machine and reason.
+    pub fn gaps(&self) -> Vec<(&str, &str)> {
+        let lanes = self.0["lanes"].as_array().unwrap().iter();
+        let gaps = lanes.flat_map(|lane| {
+            let gaps = lane["gaps"].as_array().into_iter().flatten();
+            gaps.map(|gap| {
+                let machine = lane["machine"].as_str().unwrap();
+                (machine, gap["why"].as_str().unwrap())
+            })
+        });
+        gaps.collect()
+    }
+
     /// Returns the arrows of a proof: the machine and object of the cause, and the machine
     /// of the effect. Both are about one object, which another machine acted on.
     pub fn arrows(&self, proof: &str) -> Vec<(String, String, String)> {
@@ -66,6 +94,19 @@ impl Lanes {
         })
         .collect()
     }
+}
+
+/// Starts to record a copy, does something, and kills the recorder once it has written.
+pub fn record_until_killed(copy: &ExampleCopy, act: impl FnOnce()) {
+    let mut command = copy.command(&["record", "--target", copy.target(), "--for", "2m"]);
+    let silent = command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut recorder = silent.spawn().unwrap();
+    sleep(Duration::from_secs(3));
+    act();
+    // It writes every five seconds.
+    sleep(Duration::from_secs(8));
+    recorder.kill().unwrap();
+    recorder.wait().unwrap();
 }
 
 /// Checks that every apply is in the lane of the machine that ran it and in that of the
