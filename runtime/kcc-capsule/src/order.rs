@@ -195,7 +195,7 @@ mod tests {
         let capture = serde_json::json!({"format": 1, "kcc": "", "scope": {"system": "s", "target": "t"},
             "engine": "kubernetes", "revision": 1, "at": "2026-11-30T12:00:00Z"});
         let mut capture: Capture = serde_json::from_value(capture).unwrap();
-        capture.events = vec![event("c"), event("b"), event("a")];
+        capture.events = vec![event("a"), event("c"), event("b")];
         let order = start_order(&capture, &components);
         assert_eq!(
             order,
