@@ -21,12 +21,13 @@ use crate::{
 
 /// Bring a captured failure up on a Docker engine
 ///
-/// Runs the components that failed and what they need as they ran: the same images,
-/// commands, variables, files, mounts, limits, health checks and start order, with what was
-/// edited by hand. Secrets get random values, volumes are empty, and stubs stand in for
-/// what runs outside the system. The copy is an instance of the target; `--capsule` in the
-/// place of `--target` lets `status`, `logs`, `exec`, `down` and others work on it. Prints
-/// what of it differs from production, beginning with what could hide the failure.
+/// Runs the components that failed, those that waited for them, and what they need: the
+/// same images, commands, variables, files, mounts, limits, health checks and start order,
+/// with what was edited by hand. Secrets get random values, volumes are empty, and stubs
+/// stand in for what runs outside the system. The copy is an instance of the target;
+/// `--capsule` in the place of `--target` lets `status`, `logs`, `exec`, `down` and others
+/// work on it. Prints what of it differs from production, beginning with what could hide
+/// the failure.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  kcc reproduce shop-prod-7.capsule\n  kcc reproduce shop-prod-7.capsule --check     exit 0 if the failure appears\n  kcc reproduce --from prod                     capture it first\n  kcc logs payments --capsule shop-prod-7.capsule\n  kcc down --capsule shop-prod-7.capsule --volumes"

@@ -368,7 +368,12 @@ impl Selection {
         let roots = if choices.all || choices.only.is_empty() && failing.is_empty() {
             model.components.keys().cloned().collect()
         } else if choices.only.is_empty() {
-            failing.clone()
+            // What waited for it may be what brings the failure about: it calls.
+            let waiting = capsule.capture.waiting.iter();
+            let waiting = waiting.map(|waiting| waiting.component.clone());
+            let ran = waiting
+                .filter(|name| model.components.contains_key(name) && !ran.absent.contains(name));
+            failing.iter().cloned().chain(ran).collect()
         } else {
             choices.only.clone()
         };
