@@ -45,6 +45,10 @@ e2e-docker:
 e2e-kube:
     KCC_E2E_KUBE=1 cargo test --test e2e-kubernetes
 
+# Run the commands of docs/story.md, on two nodes and a Docker engine (needs root).
+story:
+    KCC_E2E_DOCKER=1 KCC_E2E_KUBE=1 cargo test --test story
+
 # Kill kcc at every change of a real Docker engine (needs Debian's docker.io and root).
 kills-docker:
     KCC_E2E_DOCKER=1 cargo test --features failpoints --test e2e-docker -- every_kill

@@ -5,12 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"log"
 	"net"
 	"net/http"
 	"os"
 	"os/signal"
+	"runtime"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -43,6 +47,8 @@ type dial struct {
 type service struct {
 	calls, dials list
 	client       http.Client
+	// The size of the rules that each request is checked against, in bytes.
+	rules int
 }
 
 func serve(args []string) error {
@@ -55,8 +61,20 @@ func serve(args []string) error {
 		return err
 	}
 
+	if size, isSet := os.LookupEnv("RULES"); isSet {
+		mebibytes, err := strconv.Atoi(strings.TrimSuffix(size, "Mi"))
+		if err != nil {
+			return fmt.Errorf("RULES is %q, expected a size such as 16Mi", size)
+		}
+		s.rules = mebibytes << 20
+	}
+
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
+		if os.Getenv("HEALTH") == "deep" {
+			s.answer(w, r)
+			return
+		}
 		_, _ = io.WriteString(w, "ok\n")
 	})
 	mux.HandleFunc("GET /{$}", s.answer)
@@ -76,6 +94,12 @@ func serve(args []string) error {
 }
 
 func (s *service) answer(w http.ResponseWriter, r *http.Request) {
+	// The kernel provides memory only once it is written to.
+	rules := make([]byte, s.rules)
+	for page := 0; page < len(rules); page += os.Getpagesize() {
+		rules[page] = 1
+	}
+	defer runtime.KeepAlive(rules)
 	host, _ := os.Hostname()
 	answer := report{Host: host, Greeting: os.Getenv("GREETING"), OK: true}
 	for _, url := range s.calls {

@@ -27,14 +27,21 @@ pub struct Testbed {
     /// The directory of the testbed.
     directory: PathBuf,
     kubectl: PathBuf,
+    nodes: usize,
     /// True if it was started for the tests.
     started: bool,
 }
 
 impl Testbed {
-    /// Finds or starts a cluster. Prints why and returns none if no cluster is
-    /// requested.
+    /// Finds or starts a cluster of one node. Prints why and returns none if no cluster
+    /// is requested.
     pub fn find() -> Option<Self> {
+        Self::find_with(1)
+    }
+
+    /// Finds or starts a cluster of some nodes. Prints why and returns none if no cluster
+    /// is requested.
+    pub fn find_with(nodes: usize) -> Option<Self> {
         let named = std::env::var_os("KCC_E2E_KUBE_BED").map(PathBuf::from);
         if named.is_none() && std::env::var("KCC_E2E_KUBE").as_deref() != Ok("1") {
             eprintln!(
@@ -55,6 +62,7 @@ impl Testbed {
         let testbed = Self {
             directory,
             kubectl: Path::new(binaries.trim()).join("kubectl"),
+            nodes,
             started,
         };
         testbed.up();
@@ -64,7 +72,15 @@ impl Testbed {
     /// Starts what does not run of the cluster.
     fn up(&self) {
         let script = root().join("tests/testbed/kubernetes-up");
-        run(Command::new(script).arg(&self.directory));
+        let nodes = self.nodes.to_string();
+        run(Command::new(script)
+            .arg(&self.directory)
+            .args(["--nodes", &nodes]));
+    }
+
+    /// Returns the path of kubectl.
+    pub fn program(&self) -> &Path {
+        &self.kubectl
     }
 
     /// Ends the API server as if by a crash.
