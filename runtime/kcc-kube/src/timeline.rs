@@ -22,6 +22,7 @@ use kcc_plan::{
 
 use crate::{
     audit::{self, Request},
+    causes::probe_message,
     live::Live,
     observed::{MANAGER, label},
     pod_container, pods,
@@ -348,6 +349,30 @@ fn end_of(ended: &ContainerStateTerminated) -> String {
     }
 }
 
+/// Returns the message of an event without the output of a command. It may contain the value
+/// of a secret, also one that the secret had before and that nobody can recognise any more.
+fn quotable<'a>(reason: &str, event: &'a Event) -> &'a str {
+    /// The beginnings of the kubelet's own answers to a probe.
+    const ANSWERS: [&str; 5] = [
+        "HTTP probe failed",
+        "Get \"",
+        "dial tcp ",
+        "timeout: ",
+        "service unhealthy",
+    ];
+    let message = probe_message(event).unwrap_or_default();
+    match reason {
+        "FailedPostStartHook" | "FailedPreStopHook" => "",
+        "Unhealthy" | "ProbeWarning" => match message.split_once(':') {
+            Some((probe, answer)) if !ANSWERS.iter().any(|own| answer.trim().starts_with(own)) => {
+                probe
+            }
+            _ => message,
+        },
+        _ => message,
+    }
+}
+
 fn of_event(
     event: &Event,
     component: Option<Name>,
@@ -371,8 +396,11 @@ fn of_event(
     let about = &event.involved_object;
     let (kind, name) = (about.kind.as_deref()?, about.name.as_deref()?);
     let uid = about.uid.as_deref().unwrap_or_default();
-    let message = event.message.as_deref().unwrap_or_default();
-    let message = redaction.apply(&one_line(message));
+    let message = redaction.apply(&one_line(quotable(reason, event)));
+    let message = match message.as_str() {
+        "" => reason.to_owned(),
+        message => format!("{reason}: {message}"),
+    };
     let (identity, assignment) = (
         Link::new(Proof::Identity, uid),
         Link::new(Proof::Assignment, uid),
@@ -393,12 +421,7 @@ fn of_event(
         source: Source::Event,
         causes,
         follows,
-        ..Observation::new(
-            &machine,
-            time,
-            format!("{kind} {name}"),
-            format!("{reason}: {message}"),
-        )
+        ..Observation::new(&machine, time, format!("{kind} {name}"), message)
     };
     let container = || {
         let field = about.field_path.as_deref()?;
@@ -557,7 +580,7 @@ mod tests {
             events: vec![
                 event(
                     json!({"metadata": {}, "involvedObject": about("web-1", "pod"),
-                    "reason": "Unhealthy", "message": "probe failed:\n the key is hunter2",
+                    "reason": "Unhealthy", "message": "Readiness probe failed:\n dial tcp hunter2",
                     "lastTimestamp": time, "count": 3, "source": kubelet}),
                 ),
                 // The state of the pod says it already.
@@ -587,6 +610,24 @@ mod tests {
             target: "prod".to_owned(),
             instance: None,
         }
+    }
+
+    #[test]
+    fn the_output_of_commands_is_not_quoted() {
+        let quoted = |reason: &str, message: &str| {
+            let event = event(json!({"metadata": {}, "involvedObject": {}, "message": message}));
+            quotable(reason, &event).to_owned()
+        };
+        let status = "Startup probe failed: HTTP probe failed with statuscode: 502";
+        assert_eq!(quoted("Unhealthy", status), status);
+        for said in [
+            "Readiness probe failed: old-key",
+            "Readiness probe failed:\n\nold-key",
+        ] {
+            assert_eq!(quoted("Unhealthy", said), "Readiness probe failed");
+        }
+        let hook = "Exec lifecycle hook failed - error: 1, message: \"old-key\"";
+        assert_eq!(quoted("FailedPreStopHook", hook), "");
     }
 
     #[test]
@@ -623,7 +664,7 @@ mod tests {
                     [
                         "11:00:11 Pod web-1 accepted 1",
                         "11:00:12 Pod web-1 started 1",
-                        "11:00:13 Pod web-1 Unhealthy: probe failed: the key is *** 3",
+                        "11:00:13 Pod web-1 Unhealthy: Readiness probe failed: dial tcp *** 3",
                         "11:00:13 Pod web-0 Killing: Stopping container web 1",
                         "11:00:19 Pod web-1 killed, because it used more memory than its limit 1",
                         "11:00:20 Pod web-1 started 1",

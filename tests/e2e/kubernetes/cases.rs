@@ -80,9 +80,16 @@ fn one_variable_changes_one_deployment(shop: &Shop) {
     let before = shop.versions();
     applies_one_variable(shop, "update", "Deployment", "updated");
     let state = format!("ConfigMap/{}", shop.state());
+    let journal = state.replacen("kcc.", "kcc-journal.", 1);
     for line in shop.versions() {
         let name = line.split(' ').next().unwrap();
-        let web = ["Deployment/web", "ReplicaSet/web-", "Pod/web-", &state];
+        let web = [
+            "Deployment/web",
+            "ReplicaSet/web-",
+            "Pod/web-",
+            &state,
+            &journal,
+        ];
         let own = web.iter().any(|own| name.starts_with(own));
         assert!(own || before.contains(&line), "{line} changed: {before:#?}");
     }
@@ -344,7 +351,10 @@ fn objects(shop: &Shop) -> serde_json::Value {
     let mut objects = Vec::new();
     for mut object in list["items"].as_array().unwrap().clone() {
         let name = object["metadata"]["name"].as_str().unwrap().to_owned();
-        if object["kind"] == "ConfigMap" && name.starts_with("kcc.") {
+        let is_record = ["kcc.", "kcc-journal."]
+            .iter()
+            .any(|own| name.starts_with(own));
+        if object["kind"] == "ConfigMap" && is_record {
             continue;
         }
         if object["kind"] == "Secret"

@@ -25,7 +25,7 @@ use kcc_lower::kubernetes::Object;
 use kcc_plan::{Cause, first_cause};
 
 pub(crate) use self::{
-    facts::{Facts, last_event, timestamp},
+    facts::{Facts, last_event, probe_message, timestamp},
     image_user::refused as refused_image,
     stuck::{Exits, is_failing},
 };
