@@ -148,6 +148,10 @@ fn general(line: &str) -> String {
             (r"\b\d+(\.\d+)? m?s\b", "DURATION"),
             (r"\[\d+\]|after \d+( and \d+)*", "ORDER"),
             (r"\d+ restarts?", "RESTARTS"),
+            // A crash loop is caught in one phase or another.
+            (r"\b\d of 3 replicas", "SOME of 3 replicas"),
+            (r"\b(failed|starting) +[01]/2", "failed 0/2"),
+            (r"\b(failed|starting) +[0-2]/3", "failed 0/3"),
             (r"@[\w.-]+", "@HOST"),
             (r" +", " "),
         ];
