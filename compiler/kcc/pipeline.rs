@@ -368,16 +368,7 @@ pub fn compile_sharing(
     scope: &args::ScopeArgs,
     share: &args::ShareArgs,
 ) -> Result<Compiled, Failure> {
-    if let Some(capsule) = &scope.capsule {
-        return copied::find(context, capsule);
-    }
-    let instance = Instance {
-        remembers: true,
-        ..Instance::of(scope, share)
-    };
-    let targets = Targets::of(slice::from_ref(&scope.target));
-    let system = examined(&context.settings, dir, &targets, false)?;
-    lowered(context, system, &scope.target, instance)
+    compile_instance(context, dir, scope, Instance::remembering(scope, share))
 }
 
 /// Compiles the same without asking the engine.
@@ -387,12 +378,21 @@ pub fn compile_offline(
     scope: &args::ScopeArgs,
     share: &args::ShareArgs,
 ) -> Result<Compiled, Failure> {
+    compile_instance(context, dir, scope, Instance::of(scope, share))
+}
+
+fn compile_instance(
+    context: &Context,
+    dir: Option<&Path>,
+    scope: &args::ScopeArgs,
+    instance: Instance<'_>,
+) -> Result<Compiled, Failure> {
     if let Some(capsule) = &scope.capsule {
         return copied::find(context, capsule);
     }
     let targets = Targets::of(slice::from_ref(&scope.target));
     let system = examined(&context.settings, dir, &targets, false)?;
-    lowered(context, system, &scope.target, Instance::of(scope, share))
+    lowered(context, system, &scope.target, instance)
 }
 
 /// Compiles a target with other texts of some files, which are not on the disk yet, and
@@ -418,10 +418,7 @@ pub fn compile_edited(
         let diagnosis = system.diagnosis(errors.into_iter().flatten());
         return Err(Failure::Configuration(diagnosis));
     }
-    let instance = Instance {
-        remembers: true,
-        ..Instance::of(scope, &args::ShareArgs::default())
-    };
+    let instance = Instance::remembering(scope, &args::ShareArgs::default());
     self::lowered(context, system, &scope.target, instance)
 }
 
@@ -503,6 +500,13 @@ impl<'a> Instance<'a> {
             remembers: false,
         }
     }
+
+    fn remembering(scope: &'a args::ScopeArgs, share: &args::ShareArgs) -> Self {
+        Self {
+            remembers: true,
+            ..Self::of(scope, share)
+        }
+    }
 }
 
 /// Lowers one target of a system, or an instance of it; writes warnings to stderr.
@@ -538,7 +542,7 @@ fn lowered(
     if name.is_some() && instance.remembers {
         let options = runtime::options(context, &compiled);
         let mut remembered = runtime::shared(&compiled, &options)?;
-        // What is no longer declared is removed with everything that used it.
+        // A component that is no longer declared goes, with everything that used it.
         let components = &compiled.target_model().components;
         remembered.retain(|name| components.contains_key(name) && !instance.shared.contains(name));
         if !remembered.is_empty() {

@@ -2,25 +2,18 @@
 //! field by field, apart from what the report of its fidelity lists. The reports are in
 //! `tests/examples/copies`, which `KCC_UPDATE=1` updates.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use kcc::{pipeline, runtime};
+use kcc::pipeline;
 use kcc_capsule::{
     Capsule, Capture, Choices, Observed, Purpose, Stub, Treatment, processes, reproduce,
 };
-use kcc_plan::{
-    Cancel, Fence, FolderStore, Intent, Record, Scope, Silent,
-    revision::{Change, Revision, RevisionId},
-};
-use kcc_test_support::golden;
+use kcc_plan::revision::Revision;
+use kcc_test_support::{golden, root};
 use kcc_tree::Engine;
 
-use super::{Copy, EXAMPLES, sources::context};
-use kcc_test_support::root;
+use super::{Copy, EXAMPLES, records::recorded, sources::context};
 
 /// The fields that a Docker engine has as a cluster does.
 const EXACT: [&str; 9] = [
@@ -35,37 +28,12 @@ const EXACT: [&str; 9] = [
     "health",
 ];
 
-/// Records the revision of a target in a directory, and reads it back.
+/// Records the revision of a target.
 fn revision(name: &str, target: &str) -> Revision {
     let copy = Copy::of(name);
     let context = context(&copy);
     let compiled = pipeline::compile(&context, None, target).unwrap();
-    let scope = Scope::of(compiled.desired());
-    let mut options = runtime::options(&context, &compiled);
-    options.revisions = Some(Arc::new(compiled.record()));
-    let folder = tempfile::tempdir().unwrap();
-    let record = Record::new(FolderStore::new(folder.path()), Fence::default());
-    let intent = Intent {
-        scope: scope.clone(),
-        since: 0,
-        revision: None,
-        operations: Vec::new(),
-        shared: BTreeSet::new(),
-    };
-    let change = Change::of(&scope, &options, false);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        let begun = async { record.begin(&intent, change).await };
-        record
-            .locked("an apply", &options, &Silent, &Cancel::new(), begun)
-            .await
-            .unwrap();
-        let found = record.revision(&scope, RevisionId::Number(1)).await;
-        found.unwrap().revision
-    })
+    recorded(&context, &compiled)
 }
 
 #[test]

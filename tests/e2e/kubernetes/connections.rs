@@ -115,7 +115,8 @@ impl<'a> ForeignNamespace<'a> {
     fn new(shop: &'a Shop) -> Self {
         let namespace = format!("{}-others", shop.name);
         let others = Self { shop, namespace };
-        let image = &shop.built_images()[0];
+        let images = shop.images_of(&shop.name);
+        let image = images.first().unwrap();
         let manifest = FOREIGN
             .replace("NAMESPACE", &others.namespace)
             .replace("IMAGE", image);

@@ -3,7 +3,7 @@
 use std::{ops::Deref, sync::Arc, time::Duration};
 
 use kcc_test_engines::{
-    self as engines, ExampleCopy, System, get_within, initials, kubernetes::Testbed,
+    self as engines, ExampleCopy, Host as _, System, get_within, initials, kubernetes::Testbed,
 };
 use serde_json::Value;
 
@@ -22,7 +22,7 @@ impl Shop {
         shop.edit("kcc.cue", "namespace: \"shop\"", &own);
         shop.stand_in();
         // The built image is named after the system.
-        for image in shop.built_images() {
+        for image in shop.images_of(&shop.name) {
             shop.testbed.shop_image(&image);
         }
         shop
@@ -31,21 +31,6 @@ impl Shop {
     /// Returns the copy by itself.
     pub(crate) fn into_system(self) -> System<Testbed> {
         self.0
-    }
-
-    /// Returns the images in the rendered files that belong to the shop itself.
-    pub(crate) fn built_images(&self) -> Vec<String> {
-        let mut images: Vec<_> = self
-            .render()
-            .lines()
-            .filter_map(|line| line.trim_start_matches(['-', ' ']).strip_prefix("image: "))
-            .map(|image| image.trim_matches('"').to_owned())
-            .filter(|image| image.starts_with(&self.name))
-            .collect();
-        images.sort();
-        images.dedup();
-        assert!(!images.is_empty(), "{}", self.render());
-        images
     }
 
     /// Returns the manifests of prod.

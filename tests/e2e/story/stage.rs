@@ -7,8 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kcc_test_engines::{ExampleCopy, Host as _, SHELL, docker, kubernetes};
-use kcc_test_support::{CommandOutput, binary, root};
+use kcc_test_engines::{ExampleCopy, Host as _, docker, kubernetes};
+use kcc_test_support::{CommandOutput, binary};
 
 /// The longest time until something happens that the story waits for.
 const PATIENCE: Duration = Duration::from_mins(3);
@@ -18,6 +18,8 @@ pub(crate) struct Stage {
     cluster: kubernetes::Testbed,
     docker: docker::Testbed,
     shop: ExampleCopy,
+    /// The home of whoever runs the commands.
+    home: tempfile::TempDir,
 }
 
 impl Stage {
@@ -30,6 +32,7 @@ impl Stage {
             cluster,
             docker,
             shop,
+            home: tempfile::tempdir().unwrap(),
         }
     }
 
@@ -49,7 +52,7 @@ impl Stage {
             .args(["-c", &format!("{line}\n")])
             .current_dir(self.path(""))
             .env("PATH", env::join_paths(paths).unwrap())
-            .env("HOME", self.path(""))
+            .env("HOME", self.home.path())
             .env("USER", "shop")
             .env("KUBECONFIG", self.cluster.kubeconfig())
             .env("AUDIT_LOG", self.cluster.audit_log())
@@ -60,24 +63,10 @@ impl Stage {
     /// Loads the images that the shop builds, as a registry would provide them, onto the
     /// nodes and into Docker.
     pub(crate) fn provide_images(&self) {
-        let app = root().join("examples/shop/app");
-        let files = tempfile::tempdir().unwrap();
-        fs::copy(app.join("shop"), files.path().join("shop")).unwrap();
-        let rendered = self.shop.run_ok(&["render", "--target", "prod"]);
-        let own = rendered.lines().filter_map(|line| {
-            let (_, image) = line.split_once("image: ")?;
-            let image = image.trim_matches('"');
-            image.starts_with("shop/").then(|| image.to_owned())
-        });
-        let own: std::collections::BTreeSet<_> = own.collect();
-        assert!(!own.is_empty(), "{rendered}");
-        for image in own {
-            self.cluster.image(&image, files.path(), &["/shop"]);
-            let mut pack = Command::new(root().join("tests/testbed/pack-image"));
-            self.docker
-                .load(pack.arg(image).arg(files.path()).arg("/shop"));
+        for image in self.shop.images_of("shop") {
+            self.cluster.shop_image(&image);
+            self.docker.shop_image(&image);
         }
-        self.docker.shell_image(SHELL);
     }
 
     /// Waits until a command line succeeds.

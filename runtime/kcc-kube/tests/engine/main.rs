@@ -11,6 +11,7 @@ mod scenarios;
 use std::{fs, process::ExitCode, sync::Arc};
 
 use kcc_test_engines::{
+    Host as _,
     kubernetes::Testbed,
     trials::{self, Case},
 };

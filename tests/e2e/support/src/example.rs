@@ -1,6 +1,7 @@
 //! A copy of an example in a temporary directory, and the kcc commands run in it.
 
 use std::{
+    collections::BTreeSet,
     env,
     ffi::OsString,
     fs,
@@ -127,6 +128,20 @@ impl ExampleCopy {
     /// Returns the model of the target.
     pub fn model(&self) -> Value {
         serde_json::from_str(&self.run_ok(&["model", "--target", self.target])).unwrap()
+    }
+
+    /// Returns the images in the rendered files that are built, which are named after the
+    /// system.
+    pub fn images_of(&self, system: &str) -> BTreeSet<String> {
+        let rendered = self.run_ok(&["render", "--target", self.target]);
+        let prefix = format!("{system}/");
+        let images = rendered
+            .lines()
+            .filter_map(|line| line.trim_start_matches(['-', ' ']).strip_prefix("image: "))
+            .map(|image| image.trim_matches('"').to_owned());
+        let own: BTreeSet<_> = images.filter(|image| image.starts_with(&prefix)).collect();
+        assert!(!own.is_empty(), "{rendered}");
+        own
     }
 
     /// Returns the operations of the plan.

@@ -166,15 +166,6 @@ impl Testbed {
         self.load(pack.arg(reference).arg(files).args(entrypoint));
     }
 
-    /// Loads an image of the shop's program under a name.
-    pub fn shop_image(&self, reference: &str) {
-        let app = root().join("examples/shop/app");
-        run(&mut Command::new(app.join("build")));
-        let files = tempfile::tempdir().unwrap();
-        fs::copy(app.join("shop"), files.path().join("shop")).unwrap();
-        self.image(reference, files.path(), &["/shop"]);
-    }
-
     /// Returns the address of a Service in the cluster.
     pub fn address(&self, namespace: &str, service: &str) -> String {
         let path = "jsonpath={.spec.clusterIP}:{.spec.ports[?(@.name=='http')].port}";

@@ -40,6 +40,17 @@ pub trait Host {
         self.load(pack.arg(reference).arg(files.path()));
     }
 
+    /// Provides an image of the shop's program under a name.
+    fn shop_image(&self, reference: &str) {
+        let app = root().join("examples/shop/app");
+        let built = Command::new(app.join("build")).status();
+        assert!(built.unwrap().success(), "the shop's program needs Go");
+        let files = tempfile::tempdir().unwrap();
+        fs::copy(app.join("shop"), files.path().join("shop")).unwrap();
+        let mut pack = Command::new(root().join("tests/testbed/pack-image"));
+        self.load(pack.arg(reference).arg(files.path()).arg("/shop"));
+    }
+
     /// Saves what explains a failure at a site: a namespace or a system.
     fn save_artifacts(&self, sandbox: &str, artifacts: &Path);
 
