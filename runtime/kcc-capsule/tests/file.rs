@@ -12,6 +12,7 @@ use kcc_plan::{
     Cancel, Error, Fence, FolderStore, Intent, Options, Record, Scope, Silent,
     revision::{Change, Content, RevisionId, RevisionSource},
 };
+use kcc_test_engines::desired;
 use serde_json::json;
 
 /// A desired state without components.
@@ -32,21 +33,7 @@ fn scope() -> Scope {
 }
 
 fn content() -> Content {
-    let shared = json!({
-        "teams": {},
-        "policies": [],
-        "model": {"target": "prod", "engine": {"docker": {}}, "parityAccept": {}, "components": {},
-            "secrets": {}, "configs": {}, "volumes": {}, "objects": {}, "patches": {},
-            "dockerPatches": {}, "grants": {}},
-        "lowered": {"engine": {"docker": {}}, "sources": []},
-        "values": [],
-    });
-    Content {
-        repositories: Vec::new(),
-        fragments: std::iter::empty().collect(),
-        shared: serde_json::from_value(shared).unwrap(),
-        components: std::iter::empty().collect(),
-    }
+    desired::content("prod", &json!({}))
 }
 
 /// Applies once, and captures the revision to a file.

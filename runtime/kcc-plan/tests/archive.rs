@@ -12,7 +12,7 @@ use kcc_plan::{
     archive::Archive,
     revision::{ArchivedHistory, Change, Content, History, RevisionId, RevisionSource},
 };
-use kcc_test_engines::layout::check_layout;
+use kcc_test_engines::{desired, layout::check_layout};
 use serde_json::json;
 
 /// A desired state without components, which is applied again if it is archived.
@@ -40,21 +40,8 @@ fn scope() -> Scope {
 }
 
 fn content(team: &str) -> Content {
-    let shared = json!({
-        "teams": {team: {"path": team, "owners": [], "owns": [], "governs": []}},
-        "policies": [],
-        "model": {"target": "dev", "engine": {"docker": {}}, "parityAccept": {}, "components": {},
-            "secrets": {}, "configs": {}, "volumes": {}, "objects": {}, "patches": {},
-            "dockerPatches": {}, "grants": {}},
-        "lowered": {"engine": {"docker": {}}, "sources": []},
-        "values": [],
-    });
-    Content {
-        repositories: Vec::new(),
-        fragments: std::iter::empty().collect(),
-        shared: serde_json::from_value(shared).unwrap(),
-        components: std::iter::empty().collect(),
-    }
+    let teams = json!({team: {"path": team, "owners": [], "owns": [], "governs": []}});
+    desired::content("dev", &teams)
 }
 
 /// A target whose record is in a directory, and an archive beside it.

@@ -18,6 +18,7 @@ use kcc_plan::{
         Change, Content, Entry, EntryKind, History, Revision, RevisionId, RevisionSource, Time,
     },
 };
+use kcc_test_engines::desired;
 use serde_json::{Value, json};
 
 struct Source(Content);
@@ -106,15 +107,8 @@ fn service(number: usize, replicas: u32) -> Value {
 
 fn content(services: impl IntoIterator<Item = (usize, u32)>) -> Content {
     let services: BTreeMap<_, _> = services.into_iter().collect();
-    let shared = json!({
-        "teams": {"team-0": {"path": "teams/team-0", "owners": [], "owns": [], "governs": []}},
-        "policies": [],
-        "model": {"target": "dev", "engine": {"docker": {}}, "parityAccept": {}, "components": {},
-            "secrets": {}, "configs": {}, "volumes": {}, "objects": {}, "patches": {},
-            "dockerPatches": {}, "grants": {}},
-        "lowered": {"engine": {"docker": {}}, "sources": []},
-        "values": [],
-    });
+    let teams =
+        json!({"team-0": {"path": "teams/team-0", "owners": [], "owns": [], "governs": []}});
     let fragment = |(number, replicas): (&usize, &u32)| {
         let hash = kcc_plan::revision::ContentHash::of(format!("{number} {replicas}").as_bytes());
         (format!("{}.cue", name(*number)), hash)
@@ -124,10 +118,9 @@ fn content(services: impl IntoIterator<Item = (usize, u32)>) -> Content {
         (name(*number), record)
     };
     Content {
-        repositories: Vec::new(),
         fragments: services.iter().map(fragment).collect(),
-        shared: serde_json::from_value(shared).unwrap(),
         components: services.iter().map(record).collect(),
+        ..desired::content("dev", &teams)
     }
 }
 

@@ -157,23 +157,22 @@ impl Reconciler<'_> {
 
 /// Returns the reason if a container cannot be started any more.
 fn unusable(container: &Container, existing: &ObservedContainer) -> Option<Cause> {
-    let is_complete = match existing.state {
-        // It got its name when it was complete.
-        _ if container.on_demand => true,
-        ContainerState::Created => false,
+    let interrupted = match existing.state {
+        ContainerState::Dead => {
+            return Some(Cause {
+                text: "dead".to_owned(),
+                changes: state("dead".to_owned()),
+            });
+        }
+        ContainerState::Created => true,
         // Somebody may have started it too early, unless an apply has recorded it at its
         // end.
-        ContainerState::Exited(_) => existing.recorded.is_some(),
-        _ => true,
+        ContainerState::Exited(_) => existing.recorded.is_none(),
+        _ => false,
     };
-    match existing.state {
-        _ if !is_complete => Some("an apply was interrupted while creating it".into()),
-        ContainerState::Dead => Some(Cause {
-            text: "dead".to_owned(),
-            changes: state("dead".to_owned()),
-        }),
-        _ => None,
-    }
+    // One that runs on demand got its name when it was complete.
+    (interrupted && !container.on_demand)
+        .then(|| "an apply was interrupted while creating it".into())
 }
 
 /// The field of a container with the identity of its image.

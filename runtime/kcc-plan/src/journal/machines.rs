@@ -20,7 +20,7 @@ const API: &str = "API server";
 const SCHEDULER: &str = "default-scheduler";
 const NODES: [&str; 2] = ["node-1", "node-2"];
 const ENGINE: &str = "docker";
-const CLIENT: &str = "kcc of ann@laptop";
+const CLIENT: &str = "kcc of user@laptop";
 const ALL: [&str; 6] = [API, SCHEDULER, NODES[0], NODES[1], ENGINE, CLIENT];
 
 /// A source of numbers that depends on a seed alone.

@@ -7,6 +7,8 @@ use kcc_lower::{
     docker::{Container, Restart},
 };
 use kcc_model::{Name, Until};
+use kcc_plan::revision::Content;
+use serde_json::{Value, json};
 
 /// Builds a component of a team that starts after others.
 pub fn component(team: &str, after: &[(&str, Until)], deadline_ms: u64) -> DesiredComponent {
@@ -89,5 +91,25 @@ pub fn container(component: &str, image: &str, network: &str) -> Container {
         init: Vec::new(),
         sidecar_of: None,
         labels: BTreeMap::new(),
+    }
+}
+
+/// Builds the content of a revision of a Docker target with some teams, in the form of its
+/// record, without components.
+pub fn content(target: &str, teams: &Value) -> Content {
+    let shared = json!({
+        "teams": teams,
+        "policies": [],
+        "model": {"target": target, "engine": {"docker": {}}, "parityAccept": {}, "components": {},
+            "secrets": {}, "configs": {}, "volumes": {}, "objects": {}, "patches": {},
+            "dockerPatches": {}, "grants": {}},
+        "lowered": {"engine": {"docker": {}}, "sources": []},
+        "values": [],
+    });
+    Content {
+        repositories: Vec::new(),
+        fragments: std::iter::empty().collect(),
+        shared: serde_json::from_value(shared).unwrap(),
+        components: std::iter::empty().collect(),
     }
 }
